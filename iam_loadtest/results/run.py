@@ -1,0 +1,116 @@
+"""Run: one execution of a plan, one directory.
+
+``run.json`` holds format, name, scenario (as resolved, no secrets), fingerprint, plan (the planned trials),
+seed, versions, machine and started_at. Trials stand in ``trials/<id>/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.results.json_file import read_json, write_json
+from iam_loadtest.results.trial import TRIAL_FILE, Trial, read_trial
+
+RUN_FORMAT = 1
+RUN_FILE = "run.json"
+SCENARIO_FILE = "scenario.yaml"
+TRIALS_DIRECTORY = "trials"
+TEMPORARY_PREFIX = ".running-"
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One trial before it starts. ``position`` counts from 1 over the run, ``trial`` within topology and workload."""
+
+    position: int
+    topology: str
+    workload: str
+    trial: int
+
+    @property
+    def id(self) -> str:
+        """The name of the trial's directory: unique within the run, sorts in running order."""
+        return f"{self.position:03d}-{self.topology}-{self.workload}-t{self.trial}"
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What run.json says. ``scenario`` is the resolved scenario as plain data, without secrets."""
+
+    name: str
+    started_at: str
+    scenario: Mapping[str, Any]
+    fingerprint: str
+    plan: tuple[PlannedTrial, ...]
+    seed: int
+    versions: Mapping[str, str]
+    machine: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it stands on disk: finished or not."""
+
+    directory: Path
+    info: RunInfo
+    trials: tuple[Trial, ...]
+
+    def trial_directory(self, trial: Trial) -> Path:
+        """Where the trial's files are."""
+        return self.directory / TRIALS_DIRECTORY / trial.id
+
+    @property
+    def missing(self) -> tuple[PlannedTrial, ...]:
+        """Planned trials that have no finished directory yet."""
+        done = {trial.id for trial in self.trials}
+        return tuple(planned for planned in self.info.plan if planned.id not in done)
+
+
+def write_run_info(directory: Path, info: RunInfo) -> None:
+    """Write run.json into the run's directory."""
+    write_json(directory / RUN_FILE, {"format": RUN_FORMAT, **asdict(info)})
+
+
+def read_run(directory: Path) -> Run:
+    """The run of a directory with its finished trials in running order; raises UserError where it is no run."""
+    if not (directory / RUN_FILE).is_file():
+        raise UserError(
+            f"{directory}: is not a run: it has no {RUN_FILE}; name a directory that `iam-loadtest run` made."
+        )
+    info = _info_of(directory / RUN_FILE)
+    trials = sorted((read_trial(path) for path in trial_directories(directory)), key=lambda trial: trial.position)
+    return Run(directory, info, tuple(trials))
+
+
+def trial_directories(directory: Path) -> list[Path]:
+    """Directories of trials that ended, well or badly; a trial in progress has a temporary name and is left out."""
+    return sorted(
+        path.parent
+        for path in (directory / TRIALS_DIRECTORY).glob(f"*/{TRIAL_FILE}")
+        if not path.parent.name.startswith(".")
+    )
+
+
+def newest_run(reports: Path) -> Path:
+    """The directory of the run that started last below ``reports``; raises UserError where there is none."""
+    runs = [path.parent for path in reports.glob(f"*/{RUN_FILE}")]
+    if not runs:
+        raise UserError(f"{reports}: holds no run; start one with `iam-loadtest run scenarios/quick.yaml`.")
+    return max(runs, key=lambda run: (_info_of(run / RUN_FILE).started_at, run.name))
+
+
+def _info_of(path: Path) -> RunInfo:
+    document = read_json(path)
+    try:
+        if document.pop("format") != RUN_FORMAT:
+            raise ValueError(f"format is not {RUN_FORMAT}")
+        plan: Sequence[Mapping[str, Any]] = document["plan"]
+        return RunInfo(**{**document, "plan": tuple(PlannedTrial(**planned) for planned in plan)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: is not a run of this version ({error!r}); report it with the version that wrote it."
+        ) from error

@@ -1,0 +1,204 @@
+"""Samples: one row per request, exact, in columns that pack small and read fast.
+
+Workers fill a :class:`SampleBuffer` and send :meth:`SampleBuffer.pack`; the master opens it with
+:func:`unpack` and hands it to :class:`iam_loadtest.results.sample_file.SampleWriter`.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+WORKFLOW_STEP = "workflow"
+"""The step name of rows that time a whole chain."""
+
+MAX_LATENCY_US = 2**32 - 1
+PACK_FORMAT = 1
+_HEAD = struct.Struct("<BIHHH")
+_TYPECODES = "qIIHHHH"
+_CODE_COLUMNS = ("step", "outcome", "backend")
+
+
+class Sample(NamedTuple):
+    """One request. Times in microseconds; started_us counts from the trial's origin on the master's clock."""
+
+    started_us: int
+    step: str
+    latency_us: int
+    late_us: int
+    status: int
+    outcome: str
+    backend: str
+    worker: int
+
+
+@dataclass(frozen=True)
+class SampleBlock:
+    """Unpacked rows of one worker, as columns of equal length; names are indices into the three tables."""
+
+    started_us: array[int]
+    latency_us: array[int]
+    late_us: array[int]
+    status: array[int]
+    step_code: array[int]
+    outcome_code: array[int]
+    backend_code: array[int]
+    steps: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    backends: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.started_us)
+
+    def rows(self, worker: int = 0) -> Iterator[Sample]:
+        """The rows as values, for tests and small data."""
+        for i in range(len(self)):
+            yield Sample(
+                self.started_us[i],
+                self.steps[self.step_code[i]],
+                self.latency_us[i],
+                self.late_us[i],
+                self.status[i],
+                self.outcomes[self.outcome_code[i]],
+                self.backends[self.backend_code[i]],
+                worker,
+            )
+
+
+class SampleBuffer:
+    """Rows waiting to be shipped. Not thread-safe: one per gevent hub."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, dict[str, int]] = {column: {} for column in _CODE_COLUMNS}
+        self._clear_rows()
+
+    def __len__(self) -> int:
+        return len(self._started_us)
+
+    def append(
+        self,
+        started_us: int,
+        step: str,
+        latency_us: int,
+        late_us: int,
+        status: int,
+        outcome: str,
+        backend: str,
+    ) -> None:
+        """Keep one row; latencies are clipped to the column's range of 71 minutes."""
+        self._started_us.append(started_us)
+        self._latency_us.append(min(max(latency_us, 0), MAX_LATENCY_US))
+        self._late_us.append(min(max(late_us, 0), MAX_LATENCY_US))
+        self._status.append(status)
+        self._step.append(_code(self._names["step"], step))
+        self._outcome.append(_code(self._names["outcome"], outcome))
+        self._backend.append(_code(self._names["backend"], backend))
+
+    def pack(self) -> bytes:
+        """All rows as bytes, and the buffer is empty afterwards."""
+        tables = [list(self._names[column]) for column in _CODE_COLUMNS]
+        head = _HEAD.pack(PACK_FORMAT, len(self), *(len(table) for table in tables))
+        names = b"".join(_pack_name(name) for table in tables for name in table)
+        columns = (
+            self._started_us,
+            self._latency_us,
+            self._late_us,
+            self._status,
+            self._step,
+            self._outcome,
+            self._backend,
+        )
+        body = b"".join(_little_endian(column).tobytes() for column in columns)
+        self._clear_rows()
+        return head + names + body
+
+    def _clear_rows(self) -> None:
+        self._started_us = array("q")
+        self._latency_us = array("I")
+        self._late_us = array("I")
+        self._status = array("H")
+        self._step = array("H")
+        self._outcome = array("H")
+        self._backend = array("H")
+
+
+def unpack(packed: bytes) -> SampleBlock:
+    """The rows that :meth:`SampleBuffer.pack` made; raises ValueError where the bytes are not that."""
+    try:
+        version, rows, *sizes = _HEAD.unpack_from(packed)
+    except struct.error as error:
+        raise ValueError("packed samples are cut short") from error
+    if version != PACK_FORMAT:
+        raise ValueError(f"packed samples have format {version}; this version reads {PACK_FORMAT}")
+    tables, offset = _unpack_tables(packed, sizes)
+    columns: list[array[int]] = []
+    for typecode in _TYPECODES:
+        column, offset = _unpack_column(packed, offset, typecode, rows)
+        columns.append(column)
+    if offset != len(packed):
+        raise ValueError("packed samples carry more bytes than rows")
+    block = _block(columns, tables)
+    _check_codes(block)
+    return block
+
+
+def _code(table: dict[str, int], name: str) -> int:
+    code = table.get(name)
+    if code is None:
+        code = table[name] = len(table)
+    return code
+
+
+def _pack_name(name: str) -> bytes:
+    encoded = name.encode()
+    return struct.pack("<H", len(encoded)) + encoded
+
+
+def _unpack_tables(packed: bytes, sizes: list[int]) -> tuple[list[tuple[str, ...]], int]:
+    offset, tables = _HEAD.size, []
+    for size in sizes:
+        names = []
+        for _ in range(size):
+            if offset + 2 > len(packed):
+                raise ValueError("packed samples are cut short")
+            (length,) = struct.unpack_from("<H", packed, offset)
+            names.append(packed[offset + 2 : offset + 2 + length].decode())
+            offset += 2 + length
+        tables.append(tuple(names))
+    return tables, offset
+
+
+def _block(columns: list[array[int]], tables: list[tuple[str, ...]]) -> SampleBlock:
+    started_us, latency_us, late_us, status, step, outcome, backend = columns
+    steps, outcomes, backends = tables
+    return SampleBlock(started_us, latency_us, late_us, status, step, outcome, backend, steps, outcomes, backends)
+
+
+def _unpack_column(packed: bytes, offset: int, typecode: str, rows: int) -> tuple[array[int], int]:
+    column: array[int] = array(typecode)
+    end = offset + rows * column.itemsize
+    if end > len(packed):
+        raise ValueError("packed samples are cut short")
+    column.frombytes(packed[offset:end])
+    return _little_endian(column), end
+
+
+def _check_codes(block: SampleBlock) -> None:
+    for codes, names in (
+        (block.step_code, block.steps),
+        (block.outcome_code, block.outcomes),
+        (block.backend_code, block.backends),
+    ):
+        if len(codes) and max(codes) >= len(names):
+            raise ValueError("packed samples name something that is not in their tables")
+
+
+def _little_endian(column: array[int]) -> array[int]:
+    if sys.byteorder == "big":  # pragma: no cover  no such machine in CI
+        column = array(column.typecode, column)
+        column.byteswap()
+    return column

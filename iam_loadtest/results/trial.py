@@ -1,0 +1,139 @@
+"""Trial: what happened in one execution of a workload on a topology."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.results.json_file import read_json, write_json
+
+TRIAL_FORMAT = 1
+TRIAL_FILE = "trial.json"
+SAMPLES_FILE = "samples.parquet"
+GENERATOR_FILE = "generator.csv"
+LOCUST_LOG = "locust.log"
+
+
+class TrialStatus(StrEnum):
+    """How a trial ended. Only ``ok`` counts in comparisons; the others stay on disk, marked."""
+
+    OK = "ok"
+    INVALID = "invalid"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Caution:
+    """Something the reader must know, and what to do about it."""
+
+    kind: str
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class WindowMarks:
+    """Moments of a trial in microseconds since its origin; None where the trial did not get that far."""
+
+    ramp_end_us: int | None = None
+    window_start_us: int | None = None
+    window_end_us: int | None = None
+    ended_us: int | None = None
+
+    @property
+    def window_s(self) -> float | None:
+        """Length of the measured window in seconds."""
+        if self.window_start_us is None or self.window_end_us is None:
+            return None
+        return (self.window_end_us - self.window_start_us) / 1e6
+
+
+@dataclass(frozen=True)
+class GeneratorHealth:
+    """How the load generator itself fared, over the measured window.
+
+    ``max_cpu_percent`` is of one core, the busiest worker's; ``loop_lag_p95_ms`` is the worst worker's 95th
+    percentile of its event loop's overshoot. None where it was not measured.
+    """
+
+    workers: int = 0
+    workers_lost: int = 0
+    max_cpu_percent: float | None = None
+    loop_lag_p95_ms: float | None = None
+    users_planned: int | None = None
+    users_min: int | None = None
+    users_max: int | None = None
+
+
+@dataclass(frozen=True)
+class TrialCounts:
+    """Rows of the whole trial, ramp included; ``sent`` is the workers' own total, ``received`` what the master has.
+
+    ``server`` is what the server says it answered, per step, where it can say so.
+    """
+
+    sent: int | None = None
+    received: int | None = None
+    by_step: Mapping[str, int] = field(default_factory=dict)
+    server: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial as trial.json keeps it. ``trial`` counts from 1 within its topology and workload."""
+
+    id: str
+    position: int
+    topology: str
+    workload: str
+    trial: int
+    status: TrialStatus
+    reason: str | None
+    started_at: str
+    ended_at: str
+    marks: WindowMarks = WindowMarks()
+    generator: GeneratorHealth = GeneratorHealth()
+    counts: TrialCounts = TrialCounts()
+    cautions: tuple[Caution, ...] = ()
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the trial's numbers may be compared."""
+        return self.status is TrialStatus.OK
+
+
+def write_trial(directory: Path, trial: Trial) -> None:
+    """Write trial.json into the trial's directory."""
+    write_json(directory / TRIAL_FILE, {"format": TRIAL_FORMAT, **asdict(trial)})
+
+
+def read_trial(directory: Path) -> Trial:
+    """The trial of a directory; raises UserError where trial.json is not there or not ours."""
+    path = directory / TRIAL_FILE
+    document = read_json(path)
+    try:
+        return _trial_of(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: is not a trial of this version ({error!r}); remove {directory} to run it anew."
+        ) from error
+
+
+def _trial_of(document: dict[str, Any]) -> Trial:
+    if document.pop("format") != TRIAL_FORMAT:
+        raise ValueError(f"format is not {TRIAL_FORMAT}")
+    return Trial(
+        **{
+            **document,
+            "status": TrialStatus(document["status"]),
+            "marks": WindowMarks(**document["marks"]),
+            "generator": GeneratorHealth(**document["generator"]),
+            "counts": TrialCounts(**document["counts"]),
+            "cautions": tuple(Caution(**caution) for caution in document["cautions"]),
+        }
+    )
