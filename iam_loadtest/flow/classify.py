@@ -1,0 +1,96 @@
+"""What an answer came to: the transport's word first, then the body of a 2xx, then the provider's error table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+from iam_loadtest.flow.message import Response
+from iam_loadtest.oidc.redact import redact
+from iam_loadtest.oidc.token_response import OAuthError, TokenResponseError, Tokens, parse_error, parse_tokens
+from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.scenario.model import ErrorRule
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The outcome of one answer, its tokens where it is OK, and a short redacted text where it is not."""
+
+    outcome: Outcome
+    tokens: Tokens | None = None
+    detail: str = ""
+
+
+class Classifier:
+    """Judges answers by an error table; rules are tried in order."""
+
+    def __init__(self, rules: Sequence[ErrorRule]) -> None:
+        self._rules = [(rule, re.compile(rule.description or "")) for rule in rules]
+
+    def judge(self, step: str, response: Response, latency_s: float) -> Judgement:
+        """What the answer to a request of ``step`` came to."""
+        if response.failure is not None:
+            return Judgement(response.failure, None, redact(response.detail))
+        if 200 <= response.status < 300:
+            return _judge_success(response.body)
+        return self._judge_refusal(step, response, latency_s)
+
+    def _judge_refusal(self, step: str, response: Response, latency_s: float) -> Judgement:
+        error = parse_error(response.body)
+        detail = _detail(response.status, error)
+        if response.status == 429 or (response.status == 503 and response.retry_after):
+            return Judgement(Outcome.THROTTLED, None, detail)
+        for rule, description in self._rules:
+            if _fits(rule, description, step, response.status, error, latency_s):
+                return Judgement(Outcome(rule.outcome), None, detail)
+        return Judgement(_default(response.status, error), None, detail)
+
+
+def classifier_for(profile: str, rules: Sequence[ErrorRule] = ()) -> Classifier:
+    """The classifier of a profile, with a scenario's own rules before the profile's."""
+    return Classifier((*rules, *profile_rules(profile)))
+
+
+@cache
+def profile_rules(profile: str) -> tuple[ErrorRule, ...]:
+    """The error table that ships with the package under this name."""
+    text = files("iam_loadtest.flow").joinpath("profiles", f"{profile}.yaml").read_text(encoding="utf-8")
+    return tuple(ErrorRule.model_validate(row) for row in yaml.safe_load(text))
+
+
+def _judge_success(body: bytes) -> Judgement:
+    try:
+        return Judgement(Outcome.OK, parse_tokens(body))
+    except TokenResponseError as error:
+        return Judgement(Outcome.PROTOCOL_ERROR, None, str(error))
+
+
+def _fits(
+    rule: ErrorRule, description: re.Pattern[str], step: str, status: int, error: OAuthError, latency_s: float
+) -> bool:
+    return (
+        (rule.step is None or rule.step == step)
+        and (rule.status is None or rule.status == status)
+        and (rule.error is None or rule.error == error.error)
+        and (rule.min_latency_s is None or latency_s >= rule.min_latency_s)
+        and (rule.max_latency_s is None or latency_s <= rule.max_latency_s)
+        and description.search(error.description) is not None
+    )
+
+
+def _default(status: int, error: OAuthError) -> Outcome:
+    if status >= 500:
+        return Outcome.SERVER_ERROR
+    if 400 <= status < 500 and error.error:
+        return Outcome.REFUSED
+    return Outcome.PROTOCOL_ERROR
+
+
+def _detail(status: int, error: OAuthError) -> str:
+    text = " ".join(part for part in (error.error, error.description) if part)
+    return redact(f"{status} {text}" if text else f"{status} without an OAuth error")

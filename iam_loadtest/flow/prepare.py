@@ -1,0 +1,77 @@
+"""Make a workload ready to run: secrets resolved, constant parts encoded, users listed."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.flow.chain import ChainStep, UserLogin, prepare_step
+from iam_loadtest.flow.classify import Classifier, classifier_for
+from iam_loadtest.oidc.client_auth import ClientCredentials
+from iam_loadtest.oidc.discovery import Endpoints
+from iam_loadtest.scenario.model import Client, Scenario, Users
+
+
+@dataclass(frozen=True)
+class ReadyWorkload:
+    """A workload as a worker runs it. Holds secrets; neither they nor the users are in its repr."""
+
+    name: str
+    steps: tuple[ChainStep, ...]
+    users: Sequence[UserLogin] = field(repr=False)
+    classifier: Classifier = field(repr=False)
+
+
+def prepare_workload(
+    scenario: Scenario,
+    workload: str,
+    endpoints: Endpoints,
+    directory: Path,
+    environ: Mapping[str, str] = os.environ,
+) -> ReadyWorkload:
+    """The workload with secrets from ``environ`` and from files relative to ``directory``.
+
+    Raises SecretMissingError where a secret that it needs is not there, UserError where the users file is not.
+    """
+    names = scenario.workloads[workload]
+    clients = {
+        name: _credentials(scenario.clients[name], directory, environ)
+        for name in {scenario.steps[step].client for step in names}
+    }
+    steps = tuple(
+        prepare_step(step, scenario.steps[step], clients[scenario.steps[step].client], endpoints.token)
+        for step in names
+    )
+    users = load_users(scenario.users, directory, environ)
+    return ReadyWorkload(workload, steps, users, classifier_for(scenario.profile, scenario.error_rules))
+
+
+def load_users(users: Users, directory: Path, environ: Mapping[str, str] = os.environ) -> list[UserLogin]:
+    """Every user of the range or of the CSV file, in order; never empty."""
+    if users.file is not None:
+        return _users_of_file(directory / users.file)
+    password = users.password.resolve(directory, environ) if users.password else ""
+    return [UserLogin(users.pattern.replace("{n}", str(n)), password) for n in range(users.first, users.last + 1)]
+
+
+def _credentials(client: Client, directory: Path, environ: Mapping[str, str]) -> ClientCredentials:
+    secret = client.secret.resolve(directory, environ) if client.secret else ""
+    return ClientCredentials(client.id, secret, client.auth)
+
+
+def _users_of_file(path: Path) -> list[UserLogin]:
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines)
+            if not {"username", "password"} <= set(rows.fieldnames or ()):
+                raise UserError(f"{path}: the first line must name the columns username and password.")
+            users = [UserLogin(row["username"], row["password"]) for row in rows]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}; users.file must name a CSV file.") from error
+    if not users:
+        raise UserError(f"{path}: names no user; add a line per user.")
+    return users

@@ -1,0 +1,1 @@
+"""The protocol: forms, client authentication, metadata, answers. No I/O."""

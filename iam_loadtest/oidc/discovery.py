@@ -1,0 +1,74 @@
+"""The discovery document (OpenID Connect Discovery 1.0, RFC 8414)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class DiscoveryError(ValueError):
+    """The document cannot be used; the text says why, without naming where it came from."""
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where a provider answers. Optional endpoints are None where the provider has none."""
+
+    issuer: str
+    token: str
+    jwks: str | None = None
+    introspection: str | None = None
+    userinfo: str | None = None
+    revocation: str | None = None
+
+
+def discovery_url(issuer: str) -> str:
+    """Where the document of an issuer stands: the trailing slash counts once."""
+    return issuer.rstrip("/") + "/.well-known/openid-configuration"
+
+
+def parse_discovery(document: object, issuer: str) -> Endpoints:
+    """The endpoints in a document for ``issuer``.
+
+    Raises DiscoveryError where the document names another issuer or its token endpoint is on another host
+    or loses TLS: a secret sent there would be sent to somebody else.
+    """
+    if not isinstance(document, Mapping):
+        raise DiscoveryError("the discovery document is not a JSON object")
+    named = document.get("issuer")
+    if not isinstance(named, str) or named.rstrip("/") != issuer.rstrip("/"):
+        raise DiscoveryError(f"the discovery document is of issuer {named!r}; write that issuer in the scenario")
+    return Endpoints(
+        issuer=named,
+        token=_same_origin(_required(document, "token_endpoint"), "token_endpoint", issuer),
+        jwks=_optional(document, "jwks_uri", issuer),
+        introspection=_optional(document, "introspection_endpoint", issuer),
+        userinfo=_optional(document, "userinfo_endpoint", issuer),
+        revocation=_optional(document, "revocation_endpoint", issuer),
+    )
+
+
+def _required(document: Mapping[str, Any], key: str) -> str:
+    value = document.get(key)
+    if not isinstance(value, str) or not value:
+        raise DiscoveryError(f"the discovery document has no {key}")
+    return value
+
+
+def _optional(document: Mapping[str, Any], key: str, issuer: str) -> str | None:
+    return _same_origin(_required(document, key), key, issuer) if document.get(key) else None
+
+
+def _same_origin(url: str, key: str, issuer: str) -> str:
+    there, here = urlsplit(url), urlsplit(issuer)
+    if there.scheme not in {"http", "https"} or not there.hostname:
+        raise DiscoveryError(f"{key} is {url!r}, which is no http or https URL")
+    if here.scheme == "https" and there.scheme != "https":
+        raise DiscoveryError(f"{key} is {url!r}: http, where the issuer is https")
+    if there.hostname != here.hostname:
+        raise DiscoveryError(f"{key} is on host {there.hostname!r}, the issuer on {here.hostname!r}")
+    return url

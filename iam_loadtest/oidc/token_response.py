@@ -1,0 +1,67 @@
+"""What a token endpoint answers (RFC 6749 sections 5.1 and 5.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+MAX_BODY_BYTES = 1 << 20
+
+
+class TokenResponseError(ValueError):
+    """The body is not a token response; the text says what is wrong with it and holds no token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens of a good answer; none of them is in its repr."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthError:
+    """The error object of a refusal; both texts are empty where the body was something else."""
+
+    error: str = ""
+    description: str = field(repr=False, default="")
+
+
+def parse_tokens(body: bytes) -> Tokens:
+    """The tokens of a 2xx body; raises TokenResponseError where it is not a well-formed token response."""
+    document = _object(body)
+    access_token = document.get("access_token")
+    if not isinstance(access_token, str) or not access_token:
+        raise TokenResponseError("no access_token in the answer")
+    token_type = document.get("token_type")
+    if not isinstance(token_type, str) or token_type.lower() not in {"bearer", "n_a"}:
+        raise TokenResponseError("token_type is not Bearer")
+    refresh_token = document.get("refresh_token")
+    if refresh_token is not None and not isinstance(refresh_token, str):
+        raise TokenResponseError("refresh_token is not a text")
+    return Tokens(access_token, refresh_token)
+
+
+def parse_error(body: bytes) -> OAuthError:
+    """The error of a refusal; empty where the body is not an OAuth error."""
+    try:
+        document = _object(body)
+    except TokenResponseError:
+        return OAuthError()
+    error, description = document.get("error"), document.get("error_description")
+    return OAuthError(error if isinstance(error, str) else "", description if isinstance(description, str) else "")
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    if len(body) > MAX_BODY_BYTES:
+        raise TokenResponseError(f"the answer is larger than {MAX_BODY_BYTES} bytes")
+    try:
+        document = orjson.loads(body)
+    except ValueError as error:
+        raise TokenResponseError("the answer is not JSON") from error
+    if not isinstance(document, dict):
+        raise TokenResponseError("the answer is not a JSON object")
+    return document

@@ -1,0 +1,38 @@
+"""What the built-in IAM is seeded with, so that a scenario for it needs no clients, users, steps or workloads."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+DEFAULT_PORT: Final = 8490
+DEFAULT_ISSUER: Final = f"http://127.0.0.1:{DEFAULT_PORT}/"
+
+PUBLIC_CLIENT_SECRETS: Final = {
+    "client-cred": "secret",
+    "token-exchange-subject": "secret",
+    "token-exchange-actor": "secret",
+}
+PUBLIC_PASSWORD: Final = "password"  # noqa: S105  the built-in IAM's public test users
+
+DEFAULT_CLIENTS: Final[dict[str, Any]] = {
+    "access": {"id": "client-cred", "secret": "secret", "auth": "basic"},
+    "subject": {"id": "token-exchange-subject", "secret": "secret", "auth": "post"},
+    "actor": {"id": "token-exchange-actor", "secret": "secret", "auth": "post"},
+}
+DEFAULT_USERS: Final[dict[str, Any]] = {"pattern": "test_{n}", "first": 100, "last": 347, "password": PUBLIC_PASSWORD}
+DEFAULT_STEPS: Final[dict[str, Any]] = {
+    "issue": {"grant": "client_credentials", "client": "access"},
+    "issue_for_user": {
+        "grant": "password",
+        "client": "subject",
+        "scope": "openid profile offline_access",
+        "label": "issue",
+    },
+    "refresh": {"grant": "refresh_token", "client": "subject"},
+    "exchange": {"grant": "token_exchange", "client": "actor", "scope": "openid profile"},
+}
+DEFAULT_WORKLOADS: Final[dict[str, Any]] = {
+    "access": ["issue"],
+    "refresh": ["issue_for_user", "refresh"],
+    "workflow": ["issue_for_user", "refresh", "exchange"],
+}

@@ -1,0 +1,67 @@
+"""Plan: the ordered trials before any of them starts. Pure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from iam_loadtest.results.run import PlannedTrial
+from iam_loadtest.scenario.model import Load, Scenario
+
+START_S = 4.0
+"""What starting and stopping Locust's processes takes, for the expected time only."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The trials in running order, and how long one of them takes from start to end in seconds."""
+
+    trials: tuple[PlannedTrial, ...]
+    trial_s: float
+    rest_s: float
+
+    @property
+    def total_s(self) -> float:
+        """The expected time of the whole run, rests between trials included."""
+        return len(self.trials) * self.trial_s + max(len(self.trials) - 1, 0) * self.rest_s
+
+
+def make_plan(scenario: Scenario) -> Plan:
+    """Interleaved rounds: the first in the scenario's order, the second reversed, further ones shuffled by the seed.
+
+    Each round runs every topology with every workload once, so that a drift of the machine meets all alike.
+    """
+    cells = [(topology, workload) for topology in scenario.topologies for workload in scenario.workloads]
+    rounds = range(1, scenario.load.trials + 1)
+    ordered = [(*cell, number) for number in rounds for cell in _round_order(cells, number, scenario.seed)]
+    trials = tuple(PlannedTrial(position, *cell) for position, cell in enumerate(ordered, start=1))
+    return Plan(trials, trial_s(scenario.load), scenario.load.rest_s)
+
+
+def trial_s(load: Load) -> float:
+    """Expected seconds of one trial: start, ramp, warm-up, window, cool-down."""
+    return START_S + load.ramp_s + load.warm_up_s + load.duration_s + load.cool_down_s
+
+
+def select(trials: Iterable[PlannedTrial], topologies: Sequence[str], workloads: Sequence[str]) -> list[PlannedTrial]:
+    """The trials of the named topologies and workloads; an empty list of names means all of them."""
+    return [
+        trial
+        for trial in trials
+        if (not topologies or trial.topology in topologies) and (not workloads or trial.workload in workloads)
+    ]
+
+
+def _round_order(cells: list[tuple[str, str]], number: int, seed: int) -> list[tuple[str, str]]:
+    """Topologies stay together in a round, since changing one is the slow part."""
+    if number == 1:
+        return cells
+    if number == 2:
+        return cells[::-1]
+    chance = random.Random(f"{seed}-{number}")  # noqa: S311  an order, no secret
+    topologies = list(dict.fromkeys(topology for topology, _ in cells))
+    workloads = list(dict.fromkeys(workload for _, workload in cells))
+    chance.shuffle(topologies)
+    chance.shuffle(workloads)
+    return [(topology, workload) for topology in topologies for workload in workloads]

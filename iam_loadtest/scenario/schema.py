@@ -1,0 +1,16 @@
+"""The JSON Schema of scenario files, for editors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iam_loadtest.scenario.model import Scenario, default_sections
+
+
+def scenario_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12); sections that a scenario for the built-in IAM may leave out are optional."""
+    schema = Scenario.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "iam_loadtest scenario"
+    schema["required"] = [key for key in schema["required"] if key not in default_sections()]
+    return schema

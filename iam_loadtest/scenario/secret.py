@@ -1,0 +1,92 @@
+"""Secrets by reference: a scenario names an environment variable or a file, never the value."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic.dataclasses import dataclass
+
+from iam_loadtest.errors import SecretMissingError
+
+REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+SECRET_HELP = "${ENV_VARIABLE} or {file: path}"
+
+
+@dataclass(frozen=True, repr=False, config=ConfigDict(extra="forbid"))
+class SecretRef:
+    """Where a secret is to be read: exactly one of the three is set. ``literal`` only for public test clients."""
+
+    env: str | None = None
+    file: str | None = None
+    literal: str | None = None
+
+    def __repr__(self) -> str:
+        return f"SecretRef({self.describe()})"
+
+    def describe(self) -> str:
+        """The reference as a scenario writes it; a public literal is not repeated."""
+        if self.env:
+            return f"${{{self.env}}}"
+        return f"file: {self.file}" if self.file else "(public test secret)"
+
+    def resolve(self, directory: Path, environ: Mapping[str, str] = os.environ) -> str:
+        """The secret itself; a relative file is looked up in ``directory``. Raises SecretMissingError."""
+        if self.env:
+            return _from_environment(self.env, environ)
+        return _from_file(directory / self.file) if self.file else self.literal or ""
+
+
+def parse_secret(value: Any) -> SecretRef:
+    """The reference in a scenario's value; raises ValueError that does not repeat the value."""
+    if isinstance(value, SecretRef):
+        return value
+    if isinstance(value, Mapping):
+        if set(value) == {"file"} and isinstance(value["file"], str) and value["file"]:
+            return SecretRef(file=value["file"])
+        raise ValueError(f"must be {SECRET_HELP}")
+    if isinstance(value, str) and value:
+        match = REFERENCE.fullmatch(value)
+        return SecretRef(env=match[1]) if match else SecretRef(literal=value)
+    raise ValueError(f"must be {SECRET_HELP}")
+
+
+def _from_environment(name: str, environ: Mapping[str, str]) -> str:
+    value = environ.get(name)
+    if not value:
+        raise SecretMissingError(f"environment variable {name} is not set; export it before the run.")
+    return value
+
+
+def _from_file(path: Path) -> str:
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SecretMissingError(f"secret file {path}: cannot be read: {error.strerror}.") from error
+    if not value:
+        raise SecretMissingError(f"secret file {path}: is empty; write the secret into it.")
+    return value
+
+
+Secret = Annotated[
+    SecretRef,
+    BeforeValidator(parse_secret),
+    PlainSerializer(lambda reference: reference.describe(), return_type=str),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "description": "${ENV_VARIABLE}; a literal only for public test clients"},
+                {
+                    "type": "object",
+                    "properties": {"file": {"type": "string"}},
+                    "required": ["file"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]

@@ -1,0 +1,45 @@
+"""TrialSpec: what the runner tells Locust's processes about one trial. On disk, without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.results.json_file import read_json, write_json
+
+TRIAL_SPEC_VARIABLE = "IAM_LOADTEST_TRIAL"
+"""Environment variable that holds the path of the spec."""
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One trial for the load room.
+
+    ``scenario_file`` is the file to load, ``secrets_directory`` where its relative files stand, ``overrides``
+    keys of its load (field names). ``issuer`` is where the topology answers in this trial; ``directory`` is where
+    samples.parquet, generator.csv, progress.json and load.json go.
+    """
+
+    scenario_file: str
+    secrets_directory: str
+    topology: str
+    workload: str
+    issuer: str
+    directory: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_trial_spec(path: Path, spec: TrialSpec) -> None:
+    """Write the spec where the processes of a trial will read it."""
+    write_json(path, asdict(spec))
+
+
+def read_trial_spec(path: Path) -> TrialSpec:
+    """The spec in a file; raises UserError where it is not one."""
+    try:
+        return TrialSpec(**read_json(path))
+    except TypeError as error:
+        raise UserError(f"{path}: is not a trial's spec ({error}); start trials with `iam-loadtest run`.") from error
