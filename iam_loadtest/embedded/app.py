@@ -1,0 +1,132 @@
+"""The frontend's routes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from iam_loadtest.embedded.client_auth import credentials_of
+from iam_loadtest.embedded.context import ClientRequest, Iam
+from iam_loadtest.embedded.discovery import discovery_document
+from iam_loadtest.embedded.introspection import introspect, revoke, userinfo
+from iam_loadtest.embedded.metrics import Board, Part
+from iam_loadtest.embedded.problem import BEARER_UNKNOWN, OAuthError
+from iam_loadtest.embedded.store import DatabaseError, Transaction
+from iam_loadtest.embedded.token_endpoint import (
+    database_refusal,
+    error_response,
+    json_response,
+    read_form,
+    token_endpoint,
+)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+STAND_IN = "iam_loadtest built-in IAM: a stand-in for tests, not for real identities"
+
+
+def build_app(iam: Iam, board: Board, part: Part) -> Starlette:
+    """All endpoints of one frontend."""
+    return Starlette(
+        routes=[
+            Route("/token", token_endpoint(iam, part), methods=["POST"]),
+            Route("/introspect", _guarded(iam, part, _introspect(iam)), methods=["POST"]),
+            Route("/revoke", _guarded(iam, part, _revoke(iam)), methods=["POST"]),
+            Route("/userinfo", _guarded(iam, part, _userinfo(iam)), methods=["GET", "POST"]),
+            Route("/jwk", _constant(iam.signer.jwks)),
+            Route("/.well-known/openid-configuration", _constant(orjson.dumps(discovery_document(iam)))),
+            Route("/health", _health(iam)),
+            Route("/metrics", _metrics(board)),
+            Route("/", _front_page),
+        ]
+    )
+
+
+async def is_healthy(iam: Iam) -> bool:
+    """Whether the database answers."""
+    try:
+        await iam.store.read(_ping)
+    except DatabaseError:
+        return False
+    return True
+
+
+def _guarded(iam: Iam, part: Part, endpoint: Endpoint) -> Endpoint:
+    """The endpoint, its refusals and database errors turned into answers."""
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except OAuthError as error:
+            return error_response(iam, error)
+        except DatabaseError as error:
+            part.count_database_error(error.number)
+            return error_response(iam, database_refusal(error, client_loaded=True))
+
+    return guarded
+
+
+async def _client_request(request: Request) -> ClientRequest:
+    fields, audience = await read_form(request)
+    return ClientRequest(fields, audience, credentials_of(request.headers.get("authorization", ""), fields))
+
+
+def _introspect(iam: Iam) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        return json_response(await introspect(iam, await _client_request(request)))
+
+    return endpoint
+
+
+def _revoke(iam: Iam) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        await revoke(iam, await _client_request(request))
+        return Response(status_code=200)
+
+    return endpoint
+
+
+def _userinfo(iam: Iam) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not value:
+            raise OAuthError(BEARER_UNKNOWN, "Full authentication is required to access this resource")
+        return json_response(await userinfo(iam, value))
+
+    return endpoint
+
+
+def _constant(body: bytes) -> Endpoint:
+    async def endpoint(_: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    return endpoint
+
+
+def _health(iam: Iam) -> Endpoint:
+    async def endpoint(_: Request) -> Response:
+        healthy = await is_healthy(iam)
+        body: dict[str, Any] = {"status": "UP" if healthy else "DOWN"}
+        return json_response(body, 200 if healthy else 503)
+
+    return endpoint
+
+
+def _metrics(board: Board) -> Endpoint:
+    async def endpoint(_: Request) -> Response:
+        return PlainTextResponse(board.render(), media_type="text/plain; version=0.0.4")
+
+    return endpoint
+
+
+async def _front_page(_: Request) -> Response:
+    return PlainTextResponse(f"{STAND_IN}\n")
+
+
+def _ping() -> Transaction[None]:
+    yield "SELECT 1", ()

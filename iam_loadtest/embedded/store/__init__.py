@@ -1,0 +1,78 @@
+"""The store: transactions are generators of plain SQL, so that they are written once and run on either database.
+
+A transaction yields ``(sql, parameters)`` and is sent the Result; what it returns is what the caller gets. SQL uses ``?``
+for parameters. A transaction may be run again from its start (deadlock retries), so a store is given the function that
+makes it, not the generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from iam_loadtest.embedded.settings import Settings
+
+Parameters = tuple[Any, ...]
+Statement = tuple[str, Parameters]
+T = TypeVar("T")
+
+
+class Result(NamedTuple):
+    """Rows of a SELECT; the new id and the number of rows of a change."""
+
+    rows: Sequence[tuple[Any, ...]]
+    last_id: int
+    affected: int
+
+
+Transaction = Generator[Statement, Result, T]
+MakeTransaction = Callable[[], Transaction[T]]
+
+
+class DatabaseError(Exception):
+    """The database refused or could not be reached: ``number`` is its own error number (1213 is a deadlock)."""
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(f"database error {number}: {message}")
+        self.number = number
+
+
+class PoolTimeoutError(DatabaseError):
+    """No connection became free within the pool's timeout."""
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(0, f"connection is not available, request timed out after {timeout_s:g} s")
+
+
+class Store(Protocol):
+    """One database as one frontend process sees it."""
+
+    auto_id: str
+    table_options: str
+
+    async def read(self, make: MakeTransaction[T]) -> T:
+        """Run statements outside a transaction, each seeing what is committed (on the replica, where there is one)."""
+        ...
+
+    async def write(self, make: MakeTransaction[T]) -> T:
+        """Run all statements in one transaction: committed when the generator returns, rolled back when it raises."""
+        ...
+
+    async def insert_many(self, sql: str, rows: Sequence[Parameters]) -> None:
+        """Insert rows in bulk in one transaction; ``sql`` holds one group of parameters."""
+        ...
+
+    async def close(self) -> None:
+        """Give every connection back; waits for running transactions."""
+        ...
+
+
+async def open_store(settings: Settings) -> Store:
+    """Connect to the database of the settings: a ``mysql://`` URL, or else the path of a SQLite file."""
+    if settings.database.startswith(("mysql://", "mariadb://")):
+        from iam_loadtest.embedded.store.mariadb import MariaDbStore  # noqa: PLC0415 - an optional dependency
+
+        return MariaDbStore(settings)
+    from iam_loadtest.embedded.store.sqlite import SqliteStore  # noqa: PLC0415 - only where it is used
+
+    return SqliteStore(settings)
