@@ -16,7 +16,9 @@ _ON_OFF = click.Choice(["on", "off"])
 
 
 @click.command("iam", context_settings={"show_default": True})
-@click.option("--host", default=DEFAULT_HOST, help="Address to listen on; other than loopback only for closed networks.")
+@click.option(
+    "--host", default=DEFAULT_HOST, help="Address to listen on; other than loopback only for closed networks."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, help="Port; 0 takes a free one.")
 @click.option("--issuer", default="", help="Issuer URL, where a balancer stands in front. [default: host and port]")
 @click.option(
@@ -44,7 +46,9 @@ _ON_OFF = click.Choice(["on", "off"])
 @click.option("--access-token-lifetime", type=click.IntRange(1), default=3600, help="Seconds.")
 @click.option("--pool-size", type=click.IntRange(1), default=50, help="Database connections per worker (MariaDB).")
 @click.option("--pool-timeout", type=click.FloatRange(0.001), default=30.0, help="Seconds until a 500 for want of one.")
-@click.option("--extra-statements", type=click.IntRange(0), default=0, help="More SELECTs per request, as upstream has.")
+@click.option(
+    "--extra-statements", type=click.IntRange(0), default=0, help="More SELECTs per request, as upstream has."
+)
 @click.option("--retry-deadlocks", type=click.IntRange(0), default=0, help="Run a grant again after a deadlock.")
 @click.option("--error-style", type=click.Choice(["indigo", "rfc"]), default="indigo", help="Whose errors to answer.")
 @click.option("--keep-alive", type=click.IntRange(1), default=75, help="Seconds an idle connection stays open.")
@@ -61,7 +65,9 @@ def iam(**options: Any) -> None:
     from iam_loadtest.embedded.serve import serve  # noqa: PLC0415 - heavy: the whole server
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    click.echo("Built-in IAM: a stand-in for tests, with public passwords. Do not use it for real identities.", err=True)
+    click.echo(
+        "Built-in IAM: a stand-in for tests, with public passwords. Do not use it for real identities.", err=True
+    )
     if options["host"] not in _LOOPBACK:
         click.echo(f"Warning: --host {options['host']} lets other machines reach it.", err=True)
     serve(_settings(options), _announce)

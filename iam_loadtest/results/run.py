@@ -7,13 +7,13 @@ seed, versions, machine and started_at. Trials stand in ``trials/<id>/``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.results.json_file import read_json, write_json
-from iam_loadtest.results.trial import TRIAL_FILE, Trial, read_trial
+from iam_loadtest.results.trial import TRIAL_FILE, Trial, TrialStatus, read_trial
 
 RUN_FORMAT = 1
 RUN_FILE = "run.json"
@@ -39,7 +39,10 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What run.json says. ``scenario`` is the resolved scenario as plain data, without secrets."""
+    """What run.json says. ``scenario`` is the resolved scenario as plain data, without secrets.
+
+    ``source`` is the scenario file as it was named, ``overrides`` the keys of its load that the command line changed.
+    """
 
     name: str
     started_at: str
@@ -49,6 +52,8 @@ class RunInfo:
     seed: int
     versions: Mapping[str, str]
     machine: Mapping[str, Any]
+    source: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,8 @@ class Run:
 
     @property
     def missing(self) -> tuple[PlannedTrial, ...]:
-        """Planned trials that have no finished directory yet."""
-        done = {trial.id for trial in self.trials}
+        """Planned trials that have not ended yet, or were interrupted."""
+        done = {trial.id for trial in self.trials if trial.status is not TrialStatus.INTERRUPTED}
         return tuple(planned for planned in self.info.plan if planned.id not in done)
 
 

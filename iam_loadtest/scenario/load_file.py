@@ -52,7 +52,7 @@ def parse_scenario(
     try:
         scenario = Scenario.model_validate(expanded)
     except ValidationError as error:
-        problems = [describe(detail, expanded) for detail in error.errors()] + problems
+        problems = [describe(detail) for detail in error.errors()] + problems
     if problems:
         raise ScenarioError([f"{source}: {problem}" for problem in _unique(problems)])
     return scenario
@@ -92,7 +92,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "an alias (*name) stands here; write the value out", mark)
         return super().compose_node(parent, index)
 

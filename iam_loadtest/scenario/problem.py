@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,90 +10,109 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from iam_loadtest.scenario import model
-from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.objective import Objective
 
-_TAGS = {"url", "embedded"}
+_TAGS = frozenset({"url", "embedded"})
 _HIDDEN = frozenset({"secret", "password"})
 _MAX_VALUE = 60
-_FIXED = {
-    "missing": "is missing",
+_MAPPING = "it must be a mapping (key: value)"
+_WHOLE = "it must be a whole number"
+_NUMBER = "it must be a number"
+_SWITCH = "it must be true or false"
+_DATABASE = "it must be sqlite, or ${ENV_VARIABLE} that holds the URL of a MariaDB database"
+_ALLOWED = {
     "string_type": "it must be a text (put it in quotes)",
-    "int_type": "it must be a whole number",
-    "int_parsing": "it must be a whole number",
-    "int_from_float": "it must be a whole number",
-    "float_type": "it must be a number",
-    "float_parsing": "it must be a number",
-    "bool_type": "it must be true or false",
-    "bool_parsing": "it must be true or false",
-    "dict_type": "it must be a mapping (key: value)",
-    "model_type": "it must be a mapping (key: value)",
-    "model_attributes_type": "it must be a mapping (key: value)",
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "bool_type": _SWITCH,
+    "bool_parsing": _SWITCH,
+    "dict_type": _MAPPING,
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
     "tuple_type": "it must be a list",
-    "list_type": "it must be a list",
-    "union_tag_not_found": "has no provider; write provider: embedded or provider: url",
+    "greater_than": "it must be more than {gt}",
+    "greater_than_equal": "it must be {ge} or more",
+    "less_than_equal": "it must be {le} or less",
+    "too_short": "it must hold at least {min_length}",
+    "string_too_short": "it must not be empty",
+    "enum": "it must be {expected}",
+    "literal_error": "it must be {expected}",
 }
 
 
-def describe(error: ErrorDetails, document: Mapping[str, Any]) -> str:
+def describe(error: ErrorDetails) -> str:
     """One problem as a sentence that starts with the key; values of secrets are not repeated."""
-    keys = _keys(error["loc"], document)
-    name = ".".join(keys) or "the scenario"
-    kind = error["type"]
-    if kind == "missing":
-        return f"{name} is missing; {_remedy(keys)}."
-    if kind == "extra_forbidden":
-        return f"{name} is not a known key; {_allowed_keys(keys, error)}."
-    if kind == "union_tag_not_found":
-        return f"{name} {_FIXED[kind]}."
-    if kind == "union_tag_invalid":
-        return f"{name}.provider is {_show((error.get('ctx') or {}).get('tag'), keys)}; it must be embedded or url."
+    keys = _keys(error["loc"])
+    sentence = _SENTENCES.get(error["type"], _wrong_value)
+    return f"{sentence('.'.join(keys) or 'the scenario', keys, error)}."
+
+
+def _missing(name: str, keys: Sequence[str], _error: ErrorDetails) -> str:
+    if keys[-1] in {"clients", "users"}:
+        return f"{name} is missing; a topology with provider: url needs its own, see scenarios/README.md"
+    return f"{name} is missing; add {keys[-1]}: to {'.'.join(keys[:-1]) or 'the file'}"
+
+
+def _unknown_key(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
+    known = _known_keys(error["loc"][:-1])
+    close = get_close_matches(keys[-1], known, n=1)
+    remedy = f"write {close[0]}, or one of {', '.join(known)}" if close else f"known here: {', '.join(known)}"
+    return f"{name} is not a known key; {remedy}"
+
+
+def _no_provider(name: str, _keys: Sequence[str], _error: ErrorDetails) -> str:
+    return f"{name}.provider is missing; write provider: embedded or provider: url"
+
+
+def _unknown_provider(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
+    tag = (error.get("ctx") or {}).get("tag")
+    return f"{name}.provider is {_show(tag, keys)}; it must be embedded or url"
+
+
+def _own_rule(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
+    words = str((error.get("ctx") or {}).get("error", error["msg"]))
+    if isinstance(error["input"], Mapping) and not _HIDDEN.intersection(keys):
+        names_a_key = words.split(" ", 1)[0] in _known_keys(error["loc"])
+        return f"{name}.{words}" if names_a_key else f"{name} {words}"
+    return f"{name} is {_show(error['input'], keys)}; it {words}"
+
+
+def _wrong_value(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
     if keys and keys[-1] == "[key]":
-        return f"{'.'.join(keys[:-1])} is a key that cannot be used; a name is {model.NAME_HELP}."
-    if kind == "value_error" and isinstance(error["input"], Mapping):
-        return f"{name} {_own_words(error)}."
-    return f"{name} is {_show(error['input'], keys)}; {_allowed(error)}."
+        return f"{name.removesuffix('.[key]')} cannot be used as a name; a name is {model.NAME_HELP}"
+    return f"{name} is {_show(error['input'], keys)}; {_allowed(error)}"
 
 
-def _keys(loc: Sequence[int | str], document: Mapping[str, Any]) -> list[str]:
+_SENTENCES: Mapping[str, Callable[[str, Sequence[str], ErrorDetails], str]] = {
+    "missing": _missing,
+    "extra_forbidden": _unknown_key,
+    "union_tag_not_found": _no_provider,
+    "union_tag_invalid": _unknown_provider,
+    "value_error": _own_rule,
+}
+
+
+def _keys(loc: Sequence[int | str]) -> list[str]:
     """The path as the file has it: without the tag that a discriminated union adds."""
-    keys: list[str] = []
-    for part in loc:
-        if part in _TAGS and len(keys) == 2 and keys[0] == "topologies":
-            continue
-        keys.append(str(part))
-    return keys
+    return [
+        str(part) for depth, part in enumerate(loc) if not (depth == 2 and loc[0] == "topologies" and part in _TAGS)
+    ]
 
 
 def _allowed(error: ErrorDetails) -> str:
-    kind, context = error["type"], error.get("ctx") or {}
-    if kind in _FIXED:
-        return _FIXED[kind]
-    if kind == "value_error":
-        return f"it {_own_words(error)}"
-    bounds = {
-        "greater_than": "it must be more than {gt}",
-        "greater_than_equal": "it must be {ge} or more",
-        "less_than_equal": "it must be {le} or less",
-        "too_short": "it must hold at least {min_length}",
-        "string_too_short": "it must not be empty",
-        "enum": "it must be one of {expected}",
-        "literal_error": "it must be one of {expected}",
-        "string_pattern_mismatch": "a name is " + model.NAME_HELP,
-    }
-    if kind == "string_pattern_mismatch" and "sqlite" in str(context.get("pattern")):
-        return "it must be sqlite or ${ENV_VARIABLE} that holds the URL of a MariaDB database"
-    template = bounds.get(kind)
-    return template.format(**context) if template else error["msg"][0].lower() + error["msg"][1:]
-
-
-def _own_words(error: ErrorDetails) -> str:
-    return str((error.get("ctx") or {}).get("error", error["msg"]))
+    context = error.get("ctx") or {}
+    if error["type"] == "string_pattern_mismatch":
+        return _DATABASE if "sqlite" in str(context.get("pattern")) else f"a name is {model.NAME_HELP}"
+    return _ALLOWED.get(error["type"], error["msg"]).format(**context)
 
 
 def _show(value: Any, keys: Sequence[str]) -> str:
     if _HIDDEN.intersection(keys):
         return "not shown here"
-    text = repr(value) if isinstance(value, str) else _plain(value)
+    text = _plain(value)
     return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
 
 
@@ -106,33 +125,10 @@ def _plain(value: Any) -> str:
         return "a mapping" if value else "an empty mapping"
     if isinstance(value, list | tuple):
         return "a list" if value else "an empty list"
-    return str(value)
+    return repr(value) if isinstance(value, str) else str(value)
 
 
-def _remedy(keys: Sequence[str]) -> str:
-    if keys[-1] in {"clients", "users"}:
-        return "a topology with provider: url needs its own, see scenarios/README.md"
-    return f"add {keys[-1]}: to {'.'.join(keys[:-1]) or 'the file'}"
-
-
-def _allowed_keys(keys: Sequence[str], error: ErrorDetails) -> str:
-    known = _known_keys(Scenario, error["loc"][:-1])
-    close = get_close_matches(keys[-1], known, n=1)
-    if close:
-        return f"did you mean {close[0]}?"[:-1] + "?" if False else f"did you mean {close[0]}"
-    return f"known here: {', '.join(known)}" if known else "remove it"
-
-
-def _known_keys(noun: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
-    """The keys that the noun at ``loc`` takes, as a file writes them."""
-    for part in loc:
-        found = _noun_below(noun, part)
-        if found is not None:
-            noun = found
-    return [field.alias or name for name, field in noun.model_fields.items()]
-
-
-_BELOW: dict[str, type[BaseModel]] = {
+_NOUN_OF: Mapping[str, type[BaseModel]] = {
     "clients": model.Client,
     "users": model.Users,
     "steps": model.Step,
@@ -145,10 +141,13 @@ _BELOW: dict[str, type[BaseModel]] = {
     "url": model.UrlTopology,
     "embedded": model.EmbeddedTopology,
     "settings": model.IamSettings,
-    "objectives": model.Objective,
+    "objectives": Objective,
     "error_rules": model.ErrorRule,
 }
 
 
-def _noun_below(noun: type[BaseModel], part: int | str) -> type[BaseModel] | None:
-    return _BELOW.get(part) if isinstance(part, str) else None
+def _known_keys(loc: Sequence[int | str]) -> list[str]:
+    """The keys that stand in the noun at ``loc``, as a file writes them."""
+    nouns = [_NOUN_OF[part] for part in loc if isinstance(part, str) and part in _NOUN_OF]
+    noun = nouns[-1] if nouns else model.Scenario
+    return [field.alias or name for name, field in noun.model_fields.items()]

@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from iam_loadtest.errors import SecretMissingError
 
 REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-SECRET_HELP = "${ENV_VARIABLE} or {file: path}"
+SECRET_HELP = "${ENV_VARIABLE} or {file: path}"  # noqa: S105  a form, not a secret
 
 
 @dataclass(frozen=True, repr=False, config=ConfigDict(extra="forbid"))

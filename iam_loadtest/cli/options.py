@@ -1,0 +1,54 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from iam_loadtest.units import parse_duration_s
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Duration(click.ParamType[float]):
+    """A duration such as 90s or 10m, as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return parse_duration_s(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+def scenario_argument(required: bool = True) -> Callable[[Function], Function]:
+    """The scenario file."""
+    return click.argument("scenario", type=click.Path(path_type=Path), required=required)
+
+
+def load_options(function: Function) -> Function:
+    """Options that change a scenario's load for one call."""
+    for option in (
+        click.option("--trials", type=click.IntRange(1), help="Trials per topology and workload."),
+        click.option("--duration", type=Duration(), help="Length of the measured window, such as 30s or 10m."),
+        click.option("--warm-up", type=Duration(), help="Warm-up before the window."),
+        click.option("--users", type=click.IntRange(1), help="Simulated users."),
+        click.option("--workers", type=click.IntRange(1), help="Locust worker processes."),
+        click.option(
+            "--only", multiple=True, metavar="NAME", help="A topology, a workload or TOPOLOGY/WORKLOAD. Repeatable."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def overrides_of(
+    trials: int | None, duration: float | None, warm_up: float | None, users: int | None, workers: int | None
+) -> dict[str, Any]:
+    """What the options change, under the names of the scenario's load."""
+    given = {"trials": trials, "duration": duration, "warm_up": warm_up, "users": users, "workers": workers}
+    return {key: value for key, value in given.items() if value is not None}

@@ -1,0 +1,38 @@
+"""``iam-loadtest plan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from iam_loadtest.cli.options import load_options, overrides_of, scenario_argument
+from iam_loadtest.units import format_duration
+
+
+@click.command()
+@scenario_argument()
+@load_options
+def plan(scenario: Path, only: tuple[str, ...], **load: Any) -> None:
+    """Show the trials of SCENARIO in their order, and how long all of it takes. Starts nothing."""
+    from iam_loadtest.runner.run import choose  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.scenario.load_file import load_scenario  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.scenario.plan import make_plan  # noqa: PLC0415  not needed for --help
+
+    noun = load_scenario(scenario, overrides_of(**load))
+    whole = make_plan(noun)
+    trials = choose(noun, whole.trials, only)
+    start_s = 0.0
+    click.echo(f"{'no':>4}  {'starts at':>9}  {'topology':<24} {'workload':<16} trial")
+    for trial in trials:
+        starts = format_duration(start_s)
+        click.echo(f"{trial.position:>4}  {starts:>9}  {trial.topology:<24} {trial.workload:<16} {trial.trial}")
+        start_s += whole.trial_s + whole.rest_s
+    total_s = max(start_s - whole.rest_s, 0)
+    click.echo(
+        f"{len(trials)} trials of {format_duration(whole.trial_s)} each: {noun.load.users} users at "
+        f"{noun.load.spawn_rate_per_s:g}/s, {format_duration(noun.load.warm_up_s)} warm-up, "
+        f"{format_duration(noun.load.duration_s)} measured, {noun.load.workers} workers."
+    )
+    click.echo(f"Expected time: {format_duration(total_s)}.")

@@ -1,0 +1,120 @@
+"""``iam-loadtest run``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from iam_loadtest.cli import EXIT_INTERRUPTED, EXIT_OBJECTIVE, EXIT_TRIALS
+from iam_loadtest.cli.options import load_options, overrides_of, scenario_argument
+
+if TYPE_CHECKING:
+    from iam_loadtest.runner.run import RunOutcome
+    from iam_loadtest.scenario.model import Scenario
+
+
+@click.command()
+@scenario_argument(required=False)
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Do what is missing of this run.")
+@click.option(
+    "--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Where runs go."
+)
+@load_options
+@click.option(
+    "--report/--no-report", "with_report", default=True, help="Write the report at the end.  [default: report]"
+)
+@click.option("--quiet", is_flag=True, help="Say only what went wrong.")
+@click.option("--json-log", is_flag=True, help="Say what happens as JSON lines.")
+def run(
+    scenario: Path | None,
+    resume: Path | None,
+    reports: Path,
+    only: tuple[str, ...],
+    with_report: bool,
+    quiet: bool,
+    json_log: bool,
+    **load: Any,
+) -> None:
+    """Run SCENARIO, or with --resume what is missing of a run, and write its report."""
+    from iam_loadtest.cli.monitor import monitor_for  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.runner.run import run_trials  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.scenario.plan import trial_s  # noqa: PLC0415  not needed for --help
+
+    directory, noun = _open_run(scenario, resume, reports, only, overrides_of(**load))
+    if not (quiet or json_log):
+        click.echo(f"Run: {directory}")
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    monitor = monitor_for(quiet, json_log, trial_s(noun.load) + noun.load.rest_s)
+    try:
+        outcome = run_trials(directory, noun, monitor)
+    finally:
+        monitor.close()
+    _finish(outcome, noun, with_report, quiet or json_log)
+
+
+def _open_run(
+    scenario: Path | None, resume: Path | None, reports: Path, only: tuple[str, ...], overrides: dict[str, Any]
+) -> tuple[Path, Scenario]:
+    from iam_loadtest.runner.run import new_run, resume_scenario  # noqa: PLC0415  not needed for --help
+
+    if resume is not None:
+        if only or overrides:
+            raise click.UsageError(
+                "--resume runs what the run began with; leave --only, --trials, --duration, ... out."
+            )
+        found, noun = resume_scenario(resume, scenario)
+        return found.directory, noun
+    if scenario is None:
+        raise click.UsageError("name a SCENARIO, or a run with --resume.")
+    return new_run(scenario, overrides, reports, only)
+
+
+def _finish(outcome: RunOutcome, scenario: Scenario, with_report: bool, silent: bool) -> None:
+    """Report, say what is left to do, and exit with the code that fits."""
+    if outcome.interrupted:
+        click.echo(
+            f"Interrupted; {outcome.missing} trials are left. "
+            f"Go on with: iam-loadtest run --resume {outcome.directory}",
+            err=True,
+        )
+        sys.exit(EXIT_INTERRUPTED)
+    if with_report:
+        _write_report(outcome.directory, silent)
+    missed = _missed_objectives(outcome.directory, scenario) if scenario.objectives else []
+    for text in missed:
+        click.echo(f"objective missed: {text}", err=True)
+    bad = _trials_that_do_not_count(outcome.directory)
+    if bad:
+        click.echo(f"{bad} trials failed or were invalid; the report names each reason.", err=True)
+        sys.exit(EXIT_TRIALS)
+    if missed:
+        sys.exit(EXIT_OBJECTIVE)
+
+
+def _write_report(directory: Path, silent: bool) -> None:
+    from iam_loadtest.report import write_report  # noqa: PLC0415  pandas and matplotlib are slow to import
+
+    files = write_report(directory)
+    if not silent:
+        click.echo(f"Report: {files.html}")
+
+
+def _missed_objectives(directory: Path, scenario: Scenario) -> list[str]:
+    from iam_loadtest.analysis.objective import missed_objectives  # noqa: PLC0415  pandas is slow to import
+
+    return missed_objectives(directory, scenario.objectives)
+
+
+def _trials_that_do_not_count(directory: Path) -> int:
+    from iam_loadtest.results.run import read_run  # noqa: PLC0415  not needed for --help
+
+    planned = {trial.id for trial in read_run(directory).info.plan}
+    return sum(not trial.is_counted for trial in read_run(directory).trials if trial.id in planned)
+
+
+def _as_interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,137 @@
+"""The built-in IAM as a topology: started for one trial with a fresh database, ended with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from iam_loadtest.errors import SecretMissingError
+from iam_loadtest.oidc.redact import redact
+from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.process import Process, end_processes, start_process
+from iam_loadtest.scenario.model import EmbeddedTopology, IamSettings, Scenario
+
+IAM_LOG = "iam.log"
+_READY_FILE = "iam-ready.json"
+_DATABASE_FILE = "iam.sqlite"
+_READY_WITHIN_S = 60.0
+_PATIENCE_S = 5.0
+_POLL_S = 0.05
+_COUNT = re.compile(r'iam_requests_total\{endpoint="token",grant="(\w+)",.*\} (\d+)')
+
+
+@dataclass(frozen=True)
+class EmbeddedIam:
+    """A running built-in IAM."""
+
+    issuer: str
+
+    def requests_by_grant(self) -> Counter[str]:
+        """How many token requests it has answered since its start, by grant, over all frontends.
+
+        Raises TrialFailedError where it does not answer.
+        """
+        try:
+            answer = requests.get(self.issuer + "metrics", timeout=10)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise TrialFailedError(f"the built-in IAM did not answer GET /metrics; see {IAM_LOG}.") from error
+        counts: Counter[str] = Counter()
+        for grant, count in _COUNT.findall(answer.text):
+            counts[grant] += int(count)
+        return counts
+
+
+@contextmanager
+def embedded_iam(topology: EmbeddedTopology, directory: Path) -> Iterator[EmbeddedIam]:
+    """The built-in IAM while the block runs; its log stays in the trial's directory, its database goes.
+
+    Raises TrialFailedError where it does not get ready.
+    """
+    ready_file = directory / _READY_FILE
+    with (directory / IAM_LOG).open("ab") as log:
+        process = start_process(_command(topology, ready_file), log, _environment(topology, directory), directory)
+        try:
+            yield EmbeddedIam(_await_ready(process, ready_file, directory / IAM_LOG))
+        finally:
+            end_processes([process], _PATIENCE_S)
+            for leftover in (ready_file, *directory.glob(_DATABASE_FILE + "*")):
+                leftover.unlink(missing_ok=True)
+
+
+def served_by_step(scenario: Scenario, workload: str, served: Counter[str]) -> dict[str, int]:
+    """The IAM's own counts under the step labels of a workload.
+
+    A grant that two labels share is counted under both names joined, since the server cannot tell them apart.
+    """
+    labels: dict[str, dict[str, None]] = {}
+    for step in scenario.workloads[workload]:
+        labels.setdefault(scenario.steps[step].grant.value, {})[scenario.label_of(step)] = None
+    counts: Counter[str] = Counter()
+    for grant, names in labels.items():
+        counts["+".join(names)] += served[grant]
+    return dict(counts)
+
+
+def _command(topology: EmbeddedTopology, ready_file: Path) -> Sequence[str]:
+    return [
+        *(sys.executable, "-m", "iam_loadtest", "iam"),
+        *("--port", "0", "--workers", str(topology.frontends), "--ready-file", str(ready_file)),
+        *_flags(topology.settings),
+    ]
+
+
+def _flags(settings: IamSettings) -> Iterator[str]:
+    switches = {
+        "--algorithm": settings.algorithm,
+        "--store-access-tokens": _word(settings.store_access_tokens, "on", "off"),
+        "--clear-on-refresh": _word(settings.clear_access_tokens_on_refresh, "on", "off"),
+        "--refresh-tokens": _word(settings.rotate_refresh_tokens, "rotate", "reuse"),
+        "--extra-statements": settings.extra_statements,
+        "--error-style": settings.error_style,
+        "--retry-deadlocks": settings.retry_deadlocks,
+        "--users": settings.users,
+    }
+    for flag, value in switches.items():
+        if value is not None:
+            yield from (flag, str(value))
+
+
+def _word(switch: bool | None, yes: str, no: str) -> str | None:
+    return None if switch is None else yes if switch else no
+
+
+def _environment(topology: EmbeddedTopology, directory: Path) -> Mapping[str, str]:
+    """A database URL may hold a password: it travels in the environment, never in argv."""
+    if topology.database == "sqlite":
+        return {**os.environ, "IAM_LOADTEST_DATABASE_URL": str(directory / _DATABASE_FILE)}
+    name = topology.database[2:-1]
+    if not os.environ.get(name):
+        raise SecretMissingError(f"environment variable {name} is not set; export the database URL before the run.")
+    return {**os.environ, "IAM_LOADTEST_DATABASE_URL": os.environ[name]}
+
+
+def _await_ready(process: Process, ready_file: Path, log: Path) -> str:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while not ready_file.exists():
+        if process.poll() is not None:
+            raise TrialFailedError(f"the built-in IAM ended with exit code {process.returncode}: {_last_line(log)}.")
+        if time.monotonic() >= deadline:
+            raise TrialFailedError(f"the built-in IAM was not ready within {_READY_WITHIN_S:.0f}s; see {log.name}.")
+        time.sleep(_POLL_S)
+    return str(json.loads(ready_file.read_text(encoding="utf-8"))["issuer"])
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return redact(lines[-1]) if lines else "it printed nothing"

@@ -1,0 +1,52 @@
+"""Hooks: commands of the scenario at the turning points of a run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from iam_loadtest.oidc.redact import redact
+from iam_loadtest.results.run import PlannedTrial
+from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.process import end_processes, start_process
+from iam_loadtest.scenario.model import Hook
+from iam_loadtest.units import format_duration
+
+HOOKS_LOG = "hooks.log"
+_PATIENCE_S = 2.0
+
+
+def hook_environment(planned: PlannedTrial, directory: Path, issuer: str) -> dict[str, str]:
+    """What a hook is told, on top of the runner's own environment."""
+    return {
+        "IAM_LOADTEST_TOPOLOGY": planned.topology,
+        "IAM_LOADTEST_WORKLOAD": planned.workload,
+        "IAM_LOADTEST_TRIAL_NUMBER": str(planned.trial),
+        "IAM_LOADTEST_TRIAL_DIRECTORY": str(directory),
+        "IAM_LOADTEST_ISSUER": issuer,
+    }
+
+
+def run_hook(name: str, hook: Hook, directory: Path, told: Mapping[str, str]) -> None:
+    """Run one hook to its end, output kept in hooks.log; raises TrialFailedError where it fails or takes too long."""
+    log = directory / HOOKS_LOG
+    with log.open("ab") as output:
+        output.write(f"# {name}: {hook.command[0]}\n".encode())
+        output.flush()
+        process = start_process(hook.command, output, {**os.environ, **told}, Path.cwd(), "supervise")
+        try:
+            code = process.wait(hook.timeout_s)
+        except subprocess.TimeoutExpired as error:
+            limit = format_duration(hook.timeout_s)
+            raise TrialFailedError(f"hook {name} did not end within {limit}; see {HOOKS_LOG}.") from error
+        finally:
+            end_processes([process], _PATIENCE_S)
+    if code != 0:
+        raise TrialFailedError(f"hook {name} ended with exit code {code}: {_last_line(log)}; see {HOOKS_LOG}.")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return redact(lines[-1]) if lines and not lines[-1].startswith("# ") else "it printed nothing"

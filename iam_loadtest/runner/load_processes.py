@@ -1,0 +1,116 @@
+"""Locust for one trial: a master and its workers, as processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from iam_loadtest.errors import IamLoadtestError
+from iam_loadtest.oidc.redact import redact
+from iam_loadtest.results.load_result import LoadResult, Progress, read_load_result, read_progress
+from iam_loadtest.results.trial import LOCUST_LOG
+from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.process import Process, await_end, end_processes, start_process
+from iam_loadtest.scenario.model import Load
+from iam_loadtest.scenario.plan import trial_s
+from iam_loadtest.scenario.trial_spec import TRIAL_SPEC_VARIABLE, TrialSpec, write_trial_spec
+
+SPEC_FILE = "trial-spec.json"
+PARENT_VARIABLE = "IAM_LOADTEST_PARENT_PID"
+LOCUSTFILE = Path(__file__).parents[1] / "load" / "trial_locustfile.py"
+_GRACE_S = 60.0
+_POLL_S = 0.25
+_PATIENCE_S = 20.0
+
+
+class LoadInterruptedError(IamLoadtestError):
+    """The load was stopped by the person at the keyboard; what the master saved of it is in ``result``."""
+
+    def __init__(self, result: LoadResult | None) -> None:
+        super().__init__("interrupted")
+        self.result = result
+
+
+def run_load(spec: TrialSpec, load: Load, timeout_s: float, watch: Callable[[Progress], None]) -> LoadResult:
+    """Run Locust to the end of a trial and return what its master left.
+
+    ``timeout_s`` is the time limit of one request, which the last requests may need. Raises TrialFailedError where
+    Locust left nothing or did not end in time, LoadInterruptedError on Ctrl-C.
+    """
+    directory = Path(spec.directory)
+    write_trial_spec(directory / SPEC_FILE, spec)
+    with (directory / LOCUST_LOG).open("ab") as log:
+        port = free_port()
+        environ = _environment(directory)
+        processes = [start_process(_master(load, port), log, environ, directory)]
+        try:
+            processes += [start_process(_worker(port), log, environ, directory) for _ in range(load.workers)]
+            _follow(processes[0], directory, trial_s(load) + timeout_s + _GRACE_S, watch)
+            await_end(processes, _PATIENCE_S)
+        except KeyboardInterrupt as interrupt:
+            end_processes(processes[:1], _PATIENCE_S)
+            raise LoadInterruptedError(read_load_result(directory)) from interrupt
+        finally:
+            end_processes(processes, 2.0)
+    result = read_load_result(directory)
+    if result is None:
+        code = processes[0].returncode
+        raise TrialFailedError(f"Locust ended with exit code {code} and left no result: {_last_line(directory)}.")
+    return result
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _follow(master: Process, directory: Path, limit_s: float, watch: Callable[[Progress], None]) -> None:
+    deadline = time.monotonic() + limit_s
+    seen: Progress | None = None
+    while not await_end([master], _POLL_S):
+        progress = read_progress(directory)
+        if progress is not None and progress != seen:
+            watch(progress)
+            seen = progress
+        if time.monotonic() >= deadline:
+            raise TrialFailedError(f"Locust did not end within {limit_s:.0f}s: {_last_line(directory)}.")
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    """The runner's environment without LOCUST_* settings, which would change the trial."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    return {
+        **environ,
+        TRIAL_SPEC_VARIABLE: str(directory / SPEC_FILE),
+        PARENT_VARIABLE: str(os.getpid()),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _master(load: Load, port: int) -> Sequence[str]:
+    return [
+        *_locust(),
+        *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(port)),
+        *("--headless", "--expect-workers", str(load.workers), "--expect-workers-max-wait", "60"),
+        *("--users", str(load.users), "--spawn-rate", str(load.spawn_rate_per_s)),
+        *("--exit-code-on-error", "0", "--loglevel", "INFO"),
+    ]
+
+
+def _worker(port: int) -> Sequence[str]:
+    return [*_locust(), "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
+
+
+def _locust() -> Sequence[str]:
+    return [sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE)]
+
+
+def _last_line(directory: Path) -> str:
+    lines = (directory / LOCUST_LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return redact(lines[-1]) if lines else f"{LOCUST_LOG} is empty"

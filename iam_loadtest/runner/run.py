@@ -1,0 +1,238 @@
+"""Run a plan: trial after trial, each complete on disk before the next begins."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.flow.prepare import prepare_workload
+from iam_loadtest.oidc.discovery import Endpoints
+from iam_loadtest.results.load_result import Progress
+from iam_loadtest.results.run import (
+    SCENARIO_FILE,
+    TRIALS_DIRECTORY,
+    PlannedTrial,
+    Run,
+    RunInfo,
+    read_run,
+    write_run_info,
+)
+from iam_loadtest.results.trial import Trial, TrialStatus, write_trial
+from iam_loadtest.runner.machine import describe_machine, describe_versions
+from iam_loadtest.runner.trial_run import TrialContext, remove_unfinished, run_trial
+from iam_loadtest.scenario.load_file import load_scenario
+from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.plan import make_plan, select
+
+_LOCK_FILE = ".lock"
+
+
+class Monitor(Protocol):
+    """Who is told how a run goes on; the front door prints it."""
+
+    def trial_started(self, planned: PlannedTrial, number: int, total: int) -> None:
+        """Trial ``number`` of ``total`` that this call runs begins."""
+
+    def trial_progressed(self, progress: Progress) -> None:
+        """The running trial has new figures."""
+
+    def trial_ended(self, trial: Trial) -> None:
+        """The trial is complete on disk."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a call of :func:`run_trials` did; ``interrupted`` by Ctrl-C, ``missing`` trials are left to resume."""
+
+    directory: Path
+    trials: tuple[Trial, ...]
+    interrupted: bool
+    missing: int
+
+
+def new_run(
+    scenario_file: Path, overrides: Mapping[str, Any], reports: Path, only: Sequence[str] = ()
+) -> tuple[Path, Scenario]:
+    """A new run's directory with run.json and the scenario as it was; no trial has started yet.
+
+    ``only`` names topologies, workloads or ``topology/workload`` to keep. Raises UserError where a secret is missing,
+    a name is unknown or the directory cannot be made.
+    """
+    scenario = load_scenario(scenario_file, overrides)
+    require_secrets(scenario, scenario_file.parent)
+    trials = choose(scenario, make_plan(scenario).trials, only)
+    started = datetime.now(UTC)
+    directory = _new_directory(reports, f"{started:%Y-%m-%dT%H%M%S}-{scenario.name}")
+    shutil.copyfile(scenario_file, directory / SCENARIO_FILE)
+    write_run_info(
+        directory,
+        RunInfo(
+            name=scenario.name,
+            started_at=started.isoformat(timespec="seconds"),
+            scenario=scenario.resolved(),
+            fingerprint=fingerprint(scenario),
+            plan=trials,
+            seed=scenario.seed,
+            versions=describe_versions(),
+            machine=describe_machine(),
+            source=str(scenario_file),
+            overrides=dict(overrides),
+        ),
+    )
+    return directory, scenario
+
+
+def resume_scenario(directory: Path, scenario_file: Path | None = None) -> tuple[Run, Scenario]:
+    """The run to resume and its scenario; raises UserError where the scenario is not the one it began with."""
+    run = read_run(directory)
+    stored = load_scenario(directory / SCENARIO_FILE, run.info.overrides)
+    _refuse_changed(directory / SCENARIO_FILE, stored, run)
+    if scenario_file is not None:
+        _refuse_changed(scenario_file, load_scenario(scenario_file, run.info.overrides), run)
+    require_secrets(stored, Path(run.info.source).parent)
+    return run, stored
+
+
+def run_trials(directory: Path, scenario: Scenario, monitor: Monitor) -> RunOutcome:
+    """Run what is missing of the run in ``directory``; Ctrl-C ends the trial in progress cleanly and stops there."""
+    with _lock(directory):
+        remove_unfinished(directory)
+        run = read_run(directory)
+        _set_interrupted_aside(run)
+        context = TrialContext(
+            scenario,
+            (directory / SCENARIO_FILE).resolve(),
+            Path(run.info.source).parent.resolve(),
+            directory.resolve(),
+            run.info.overrides,
+        )
+        ended, interrupted = _run_each(context, run.missing, scenario.load.rest_s, monitor)
+        return RunOutcome(directory, tuple(ended), interrupted, len(read_run(directory).missing))
+
+
+def fingerprint(scenario: Scenario) -> str:
+    """A short digest of all that a scenario asks for, its description left out."""
+    document = {key: value for key, value in scenario.resolved().items() if key != "description"}
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def require_secrets(scenario: Scenario, directory: Path) -> None:
+    """Raise SecretMissingError before anything starts where a secret of some workload is not there."""
+    nowhere = Endpoints("http://unused.invalid/", "http://unused.invalid/token")
+    for workload in scenario.workloads:
+        prepare_workload(scenario, workload, nowhere, directory)
+
+
+def choose(scenario: Scenario, trials: Sequence[PlannedTrial], only: Sequence[str]) -> tuple[PlannedTrial, ...]:
+    """The trials that ``only`` keeps, numbered anew; all of them where it is empty. Raises UserError."""
+    if not only:
+        return tuple(trials)
+    kept: dict[PlannedTrial, None] = {}
+    for name in only:
+        kept.update(dict.fromkeys(_chosen(scenario, trials, name)))
+    ordered = [trial for trial in trials if trial in kept]
+    return tuple(replace(trial, position=position) for position, trial in enumerate(ordered, start=1))
+
+
+def _chosen(scenario: Scenario, trials: Sequence[PlannedTrial], name: str) -> list[PlannedTrial]:
+    topology, slash, workload = name.partition("/")
+    if slash and topology in scenario.topologies and workload in scenario.workloads:
+        return select(trials, [topology], [workload])
+    if not slash and name in scenario.topologies:
+        return select(trials, [name], [])
+    if not slash and name in scenario.workloads:
+        return select(trials, [], [name])
+    raise UserError(
+        f"--only {name}: must be a topology ({', '.join(scenario.topologies)}), a workload "
+        f"({', '.join(scenario.workloads)}) or TOPOLOGY/WORKLOAD."
+    )
+
+
+def _run_each(
+    context: TrialContext, missing: Sequence[PlannedTrial], rest_s: float, monitor: Monitor
+) -> tuple[list[Trial], bool]:
+    ended: list[Trial] = []
+    last_topology = None
+    for number, planned in enumerate(missing, start=1):
+        try:
+            if ended:
+                time.sleep(rest_s)
+            monitor.trial_started(planned, number, len(missing))
+        except KeyboardInterrupt:
+            return ended, True
+        trial = run_trial(context, planned, planned.topology != last_topology, monitor.trial_progressed)
+        last_topology = planned.topology
+        ended.append(trial)
+        monitor.trial_ended(trial)
+        if trial.status is TrialStatus.INTERRUPTED:
+            return ended, True
+    return ended, False
+
+
+def _refuse_changed(path: Path, scenario: Scenario, run: Run) -> None:
+    changed = differences(run.info.scenario, scenario.resolved())
+    if changed:
+        more = f" (and {len(changed) - 3} more)" if len(changed) > 3 else ""
+        raise UserError(
+            f"{path}: the scenario is not the one of {run.directory}: {'; '.join(changed[:3])}{more}; "
+            "restore it, or start a new run."
+        )
+
+
+def differences(before: object, after: object, key: str = "") -> list[str]:
+    """Where two resolved scenarios differ: ``key is new, was old``, one text a leaf."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        names = dict.fromkeys([*before, *after])
+        return [
+            text
+            for name in names
+            for text in differences(before.get(name), after.get(name), f"{key}.{name}" if key else str(name))
+        ]
+    if json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True):
+        return []
+    return [f"{key} is {json.dumps(after)}, was {json.dumps(before)}"]
+
+
+def _set_interrupted_aside(run: Run) -> None:
+    """Interrupted trials stay on disk under another name, so that the trial can run again."""
+    trials = run.directory / TRIALS_DIRECTORY
+    for trial in run.trials:
+        if trial.status is TrialStatus.INTERRUPTED and trial.id in {planned.id for planned in run.info.plan}:
+            number = next(n for n in range(1, 10_000) if not (trials / f"{trial.id}.interrupted{n}").exists())
+            aside = trials / f"{trial.id}.interrupted{number}"
+            (trials / trial.id).rename(aside)
+            write_trial(aside, replace(trial, id=aside.name))
+
+
+def _new_directory(reports: Path, name: str) -> Path:
+    try:
+        for number in range(1, 1000):
+            directory = reports / (name if number == 1 else f"{name}-{number}")
+            if not directory.exists():
+                (directory / TRIALS_DIRECTORY).mkdir(parents=True)
+                return directory
+    except OSError as error:
+        raise UserError(
+            f"{reports}: cannot hold a new run: {error.strerror}; choose another with --reports."
+        ) from error
+    raise UserError(f"{reports}: holds too many runs named {name}; choose another with --reports.")
+
+
+@contextmanager
+def _lock(directory: Path) -> Iterator[None]:
+    with (directory / _LOCK_FILE).open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"{directory}: another iam-loadtest is running this run; wait for it or end it.") from error
+        yield

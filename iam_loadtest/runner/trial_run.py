@@ -1,0 +1,223 @@
+"""Run one trial: bring the topology up, look at it, put load on it, write down what happened."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.flow.prepare import prepare_workload
+from iam_loadtest.results.load_result import LOAD_RESULT_FILE, PROGRESS_FILE, LoadResult, Progress
+from iam_loadtest.results.run import TEMPORARY_PREFIX, TRIALS_DIRECTORY, PlannedTrial
+from iam_loadtest.results.trial import (
+    Caution,
+    GeneratorHealth,
+    Trial,
+    TrialCounts,
+    TrialStatus,
+    WindowMarks,
+    write_trial,
+)
+from iam_loadtest.runner.embedded_iam import EmbeddedIam, embedded_iam, served_by_step
+from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.hook import hook_environment, run_hook
+from iam_loadtest.runner.load_processes import SPEC_FILE, LoadInterruptedError, run_load
+from iam_loadtest.runner.preflight import Preflight, failed_step
+from iam_loadtest.scenario.model import EmbeddedTopology, Scenario
+from iam_loadtest.scenario.trial_spec import TrialSpec
+
+
+@dataclass(frozen=True)
+class TrialContext:
+    """What the trials of a run have in common. Relative files of the scenario stand in ``secrets_directory``."""
+
+    scenario: Scenario
+    scenario_file: Path
+    secrets_directory: Path
+    run_directory: Path
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """How a trial ended, before it is written down."""
+
+    status: TrialStatus
+    reason: str | None
+    load: LoadResult | None = None
+    server: Mapping[str, int] | None = None
+
+
+def run_trial(
+    context: TrialContext, planned: PlannedTrial, new_topology: bool, watch: Callable[[Progress], None]
+) -> Trial:
+    """Run one trial and leave its directory complete, however it ended.
+
+    The directory has a temporary name until then, so that a killed runner leaves nothing that looks finished.
+    """
+    trials = context.run_directory / TRIALS_DIRECTORY
+    directory = trials / (TEMPORARY_PREFIX + planned.id)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    started_at = _now()
+    ended = _attempt(context, planned, directory, new_topology, watch)
+    ended = _after_trial(context, planned, directory, ended)
+    for leftover in (SPEC_FILE, PROGRESS_FILE, LOAD_RESULT_FILE):
+        (directory / leftover).unlink(missing_ok=True)
+    trial = _trial(planned, ended, started_at)
+    write_trial(directory, trial)
+    directory.rename(trials / planned.id)
+    return trial
+
+
+def _attempt(
+    context: TrialContext,
+    planned: PlannedTrial,
+    directory: Path,
+    new_topology: bool,
+    watch: Callable[[Progress], None],
+) -> _Ended:
+    try:
+        _before_trial(context, planned, directory, new_topology)
+        with running_topology(context.scenario, planned.topology, directory) as (issuer, server):
+            preflight_trial(context, planned, issuer)
+            before = server.requests_by_grant() if server else None
+            load = run_load(
+                _spec(context, planned, issuer, directory),
+                context.scenario.load,
+                context.scenario.target_of(planned.topology).timeout_s,
+                watch,
+            )
+            served = _served(context.scenario, planned.workload, server, before)
+            return _Ended(load.status, load.reason, load, served)
+    except TrialFailedError as error:
+        return _Ended(TrialStatus.FAILED, str(error))
+    except LoadInterruptedError as interrupt:
+        return _Ended(TrialStatus.INTERRUPTED, "interrupted by the user", interrupt.result)
+    except KeyboardInterrupt:
+        return _Ended(TrialStatus.INTERRUPTED, "interrupted by the user before its load began")
+
+
+@contextmanager
+def running_topology(scenario: Scenario, topology: str, directory: Path) -> Iterator[tuple[str, EmbeddedIam | None]]:
+    """The issuer of a topology while the block runs, and the built-in IAM where that is what runs."""
+    noun = scenario.topologies[topology]
+    if isinstance(noun, EmbeddedTopology):
+        with embedded_iam(noun, directory) as server:
+            yield server.issuer, server
+    else:
+        yield noun.issuer, None
+
+
+def preflight_trial(context: TrialContext, planned: PlannedTrial, issuer: str) -> None:
+    """Await health and walk the workload once; raises TrialFailedError with the reason."""
+    target = context.scenario.target_of(planned.topology)
+    with Preflight(issuer, target, context.secrets_directory) as preflight:
+        preflight.await_health()
+        endpoints = preflight.discover()
+        workload = prepare_workload(context.scenario, planned.workload, endpoints, context.secrets_directory)
+        checked, tokens = preflight.walk(workload)
+        reason = failed_step(checked)
+        if reason is not None:
+            raise TrialFailedError(f"before the load, {reason}.")
+        if tokens is not None:
+            preflight.verify(tokens, endpoints)
+
+
+def _before_trial(context: TrialContext, planned: PlannedTrial, directory: Path, new_topology: bool) -> None:
+    hooks = context.scenario.hooks_of(planned.topology)
+    told = hook_environment(planned, directory, _issuer_told(context.scenario, planned.topology))
+    if new_topology and hooks.before_topology:
+        run_hook("before_topology", hooks.before_topology, directory, told)
+    if hooks.before_trial:
+        run_hook("before_trial", hooks.before_trial, directory, told)
+
+
+def _after_trial(context: TrialContext, planned: PlannedTrial, directory: Path, ended: _Ended) -> _Ended:
+    hook = context.scenario.hooks_of(planned.topology).after_trial
+    if hook is None:
+        return ended
+    told = hook_environment(planned, directory, _issuer_told(context.scenario, planned.topology))
+    try:
+        run_hook("after_trial", hook, directory, told)
+    except TrialFailedError as error:
+        if ended.status is TrialStatus.OK:
+            return replace(ended, status=TrialStatus.FAILED, reason=str(error))
+    return ended
+
+
+def _issuer_told(scenario: Scenario, topology: str) -> str:
+    noun = scenario.topologies[topology]
+    return "" if isinstance(noun, EmbeddedTopology) else noun.issuer
+
+
+def _spec(context: TrialContext, planned: PlannedTrial, issuer: str, directory: Path) -> TrialSpec:
+    return TrialSpec(
+        scenario_file=str(context.scenario_file),
+        secrets_directory=str(context.secrets_directory),
+        topology=planned.topology,
+        workload=planned.workload,
+        issuer=issuer,
+        directory=str(directory),
+        overrides=context.overrides,
+    )
+
+
+def _served(
+    scenario: Scenario, workload: str, server: EmbeddedIam | None, before: Counter[str] | None
+) -> Mapping[str, int] | None:
+    if server is None or before is None:
+        return None
+    return served_by_step(scenario, workload, server.requests_by_grant() - before)
+
+
+def _trial(planned: PlannedTrial, ended: _Ended, started_at: str) -> Trial:
+    load = ended.load
+    counts = replace(load.counts, server=ended.server) if load else TrialCounts()
+    cautions = (*load.cautions, *_count_cautions(counts)) if load else ()
+    return Trial(
+        id=planned.id,
+        position=planned.position,
+        topology=planned.topology,
+        workload=planned.workload,
+        trial=planned.trial,
+        status=ended.status,
+        reason=ended.reason,
+        started_at=started_at,
+        ended_at=_now(),
+        marks=load.marks if load else WindowMarks(),
+        generator=load.generator if load else GeneratorHealth(),
+        counts=counts,
+        cautions=cautions,
+    )
+
+
+def _count_cautions(counts: TrialCounts) -> tuple[Caution, ...]:
+    if counts.server is None or sum(counts.server.values()) == counts.received:
+        return ()
+    return (
+        Caution(
+            "counts_differ",
+            f"the samples hold {counts.received} requests, the server counted {sum(counts.server.values())}",
+            "look for timeouts and lost connections among the failures; a request may not have reached the server",
+        ),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def remove_unfinished(run_directory: Path) -> None:
+    """Remove what a killed runner left of the trial it was in; raises UserError where the disk refuses."""
+    for directory in (run_directory / TRIALS_DIRECTORY).glob(TEMPORARY_PREFIX + "*"):
+        try:
+            shutil.rmtree(directory)
+        except OSError as error:
+            raise UserError(f"{directory}: cannot be removed: {error.strerror}; remove it by hand.") from error
