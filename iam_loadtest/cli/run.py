@@ -104,9 +104,11 @@ def _write_report(directory: Path, silent: bool) -> None:
 
 
 def _missed_objectives(directory: Path, scenario: Scenario) -> list[str]:
-    from iam_loadtest.analysis.objective import missed_objectives  # noqa: PLC0415  pandas is slow to import
+    from iam_loadtest.analysis.objective import judge_objectives  # noqa: PLC0415  slow to import
+    from iam_loadtest.analysis.summary import summarise_directory  # noqa: PLC0415  slow to import
 
-    return missed_objectives(directory, scenario.objectives)
+    judged = judge_objectives(summarise_directory(directory), scenario.objectives)
+    return [entry.describe() for entry in judged if not entry.is_met]
 
 
 def _trials_that_do_not_count(directory: Path) -> int:

@@ -74,6 +74,7 @@ class GeneratorHealth:
 class TrialCounts:
     """Rows of the whole trial, ramp included; ``sent`` is the workers' own total, ``received`` what the master has.
 
+    ``by_step`` counts rows by step, those of whole chains (``workflow``), which are no requests, among them.
     ``server`` is what the server says it answered, per step, where it can say so.
     """
 

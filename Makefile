@@ -1,0 +1,65 @@
+# Bare `make` lists the targets. The first target that needs it makes the virtual environment.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+SCENARIO ?= scenarios/quick.yaml
+RUN ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench report iam locust constraints schema clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(INSTALLED) ## make the virtual environment and install the package
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[mysql,redis,dev]'
+	@touch $@
+
+demo: $(INSTALLED) ## run the quick matrix on the built-in IAM and write its report
+	$(BIN)/iam-loadtest run $(SCENARIO)
+
+test: $(INSTALLED_DEV) ## run the tests, with coverage of the package
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --fail-under=90 --skip-covered --sort=cover
+
+lint: $(INSTALLED_DEV) ## check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(INSTALLED_DEV) ## measure, side by side on this machine; takes minutes, asserts nothing
+	$(BIN)/python bench/bench_iam.py
+
+report: $(INSTALLED) ## write the report of the newest run, or of RUN=directory
+	$(BIN)/iam-loadtest report $(RUN)
+
+iam: $(INSTALLED) ## start the built-in IAM on its default port
+	$(BIN)/iam-loadtest iam
+
+locust: $(INSTALLED) ## open Locust's web UI with the token workloads (start `make iam` beside it)
+	$(BIN)/locust -f locustfiles/mixed.py --web-host 127.0.0.1
+
+constraints: $(INSTALLED_DEV) ## pin every dependency anew in constraints.txt
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-emit-index-url --no-emit-trusted-host \
+	  --no-emit-find-links --no-annotate --no-header --upgrade --output-file constraints.txt pyproject.toml
+
+schema: $(INSTALLED) ## write the JSON Schema of scenario files for editors
+	$(BIN)/iam-loadtest schema > scenarios/scenario.schema.json
+
+clean: ## remove the virtual environment and caches; runs in reports/ stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage .coverage.*
