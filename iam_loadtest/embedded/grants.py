@@ -158,9 +158,7 @@ def _refresh_writes(iam: Iam, client: Client, signed: Signed) -> bool:
     return changed or client.last_used < today(signed.now)
 
 
-def _store_refresh(
-    iam: Iam, found: _Refresh, signed: Signed, scopes: frozenset[str], value: str
-) -> Transaction[None]:
+def _store_refresh(iam: Iam, found: _Refresh, signed: Signed, scopes: frozenset[str], value: str) -> Transaction[None]:
     refresh_id = found.token.id
     still_there = yield "SELECT id FROM refresh_token WHERE id = ?", (refresh_id,)
     if not still_there.rows:

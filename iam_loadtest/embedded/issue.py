@@ -115,7 +115,9 @@ def allowed_scopes(client: Client, wanted: str) -> frozenset[str]:
     asked = frozenset(wanted.split())
     excess = asked - client.scopes
     if excess:
-        raise OAuthError(INVALID_SCOPE, f"Scope not allowed for client '{client.client_id}': {' '.join(sorted(excess))}")
+        raise OAuthError(
+            INVALID_SCOPE, f"Scope not allowed for client '{client.client_id}': {' '.join(sorted(excess))}"
+        )
     return asked or client.scopes
 
 

@@ -28,12 +28,8 @@ _REQUESTS_AT: Final = {
     for row, (endpoint, grant) in enumerate(_SERIES)
     for column, status in enumerate(STATUSES)
 }
-_MICROSECONDS_AT: Final = {
-    series: len(_REQUESTS_AT) + row for row, series in enumerate(_SERIES)
-}
-_DB_ERRORS_AT: Final = {
-    number: len(_REQUESTS_AT) + len(_MICROSECONDS_AT) + row for row, number in enumerate(DB_ERRORS)
-}
+_MICROSECONDS_AT: Final = {series: len(_REQUESTS_AT) + row for row, series in enumerate(_SERIES)}
+_DB_ERRORS_AT: Final = {number: len(_REQUESTS_AT) + len(_MICROSECONDS_AT) + row for row, number in enumerate(DB_ERRORS)}
 _CLOSED_AT: Final = len(_REQUESTS_AT) + len(_MICROSECONDS_AT) + len(_DB_ERRORS_AT)
 _STARTS_AT: Final = _CLOSED_AT + 1
 _HANDED_AT: Final = _CLOSED_AT + 2

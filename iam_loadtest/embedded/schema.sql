@@ -1,5 +1,5 @@
--- What INDIGO IAM keeps, table by table, as far as tokens are concerned. One text for both databases: AUTO_ID and
--- TABLE_OPTIONS are replaced by the store. Times are seconds since 1970.
+-- What INDIGO IAM keeps, table by table, as far as tokens are concerned. One text for both databases: AUTO_ID,
+-- TABLE_OPTIONS and CHILD_OPTIONS (of collections) are replaced by the store. Times are seconds since 1970.
 
 CREATE TABLE IF NOT EXISTS meta (
   name VARCHAR(64) NOT NULL PRIMARY KEY,
@@ -30,21 +30,21 @@ CREATE TABLE IF NOT EXISTS client_scope (
   scope VARCHAR(255) NOT NULL,
   PRIMARY KEY (owner_id, scope),
   FOREIGN KEY (owner_id) REFERENCES client (id)
-) TABLE_OPTIONS;
+) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS client_grant_type (
   owner_id BIGINT NOT NULL,
   grant_type VARCHAR(255) NOT NULL,
   PRIMARY KEY (owner_id, grant_type),
   FOREIGN KEY (owner_id) REFERENCES client (id)
-) TABLE_OPTIONS;
+) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS client_redirect_uri (
   owner_id BIGINT NOT NULL,
   redirect_uri VARCHAR(255) NOT NULL,
   PRIMARY KEY (owner_id, redirect_uri),
   FOREIGN KEY (owner_id) REFERENCES client (id)
-) TABLE_OPTIONS;
+) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS client_last_used (
   client_id BIGINT NOT NULL PRIMARY KEY,
@@ -75,7 +75,7 @@ CREATE TABLE IF NOT EXISTS saved_user_auth_authority (
   authority VARCHAR(64) NOT NULL,
   PRIMARY KEY (owner_id, authority),
   FOREIGN KEY (owner_id) REFERENCES saved_user_auth (id) ON DELETE CASCADE
-) TABLE_OPTIONS;
+) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS authentication_holder (
   id AUTO_ID,
@@ -91,14 +91,14 @@ CREATE TABLE IF NOT EXISTS authentication_holder_scope (
   scope VARCHAR(255) NOT NULL,
   PRIMARY KEY (owner_id, scope),
   FOREIGN KEY (owner_id) REFERENCES authentication_holder (id) ON DELETE CASCADE
-) TABLE_OPTIONS;
+) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS authentication_holder_authority (
   owner_id BIGINT NOT NULL,
   authority VARCHAR(64) NOT NULL,
   PRIMARY KEY (owner_id, authority),
   FOREIGN KEY (owner_id) REFERENCES authentication_holder (id) ON DELETE CASCADE
-) TABLE_OPTIONS;
+) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS authentication_holder_request_parameter (
   owner_id BIGINT NOT NULL,
@@ -106,7 +106,7 @@ CREATE TABLE IF NOT EXISTS authentication_holder_request_parameter (
   val VARCHAR(2048) NOT NULL,
   PRIMARY KEY (owner_id, param),
   FOREIGN KEY (owner_id) REFERENCES authentication_holder (id) ON DELETE CASCADE
-) TABLE_OPTIONS;
+) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS refresh_token (
   id AUTO_ID,
@@ -140,7 +140,7 @@ CREATE TABLE IF NOT EXISTS token_scope (
   scope VARCHAR(255) NOT NULL,
   PRIMARY KEY (owner_id, scope),
   FOREIGN KEY (owner_id) REFERENCES access_token (id) ON DELETE CASCADE
-) TABLE_OPTIONS;
+) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS revoked_access_token (
   token_value_hash CHAR(64) NOT NULL PRIMARY KEY,
@@ -171,14 +171,14 @@ CREATE TABLE IF NOT EXISTS device_code_scope (
   scope VARCHAR(255) NOT NULL,
   PRIMARY KEY (owner_id, scope),
   FOREIGN KEY (owner_id) REFERENCES device_code (id) ON DELETE CASCADE
-) TABLE_OPTIONS;
+) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS approved_site (
   username VARCHAR(128) NOT NULL,
   client_id VARCHAR(255) NOT NULL,
   scope VARCHAR(255) NOT NULL,
   PRIMARY KEY (username, client_id, scope)
-) TABLE_OPTIONS;
+) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS web_session (
   session_hash CHAR(64) NOT NULL PRIMARY KEY,

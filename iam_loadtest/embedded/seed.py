@@ -64,8 +64,8 @@ CLIENTS = (
 
 
 async def prepare(store: Store, settings: Settings) -> None:
-    """Make schema, signing key, clients and users where they are missing; safe beside other frontends doing the same."""
-    await store.write(lambda: _create_schema(store.auto_id, store.table_options))
+    """Make schema, signing key, clients and users where they are missing; safe beside others doing the same."""
+    await store.write(lambda: _create_schema(store))
     await store.write(_check_version)
     await ensure_signing_key(store, settings.algorithm)
     if not await store.read(lambda: _has_rows("client")):
@@ -78,11 +78,12 @@ def username_of(number: int) -> str:
     return f"test_{FIRST_USER + number}"
 
 
-def schema(auto_id: str, table_options: str) -> list[str]:
-    """The statements that make the tables, for a store's dialect."""
+def schema(store: Store) -> list[str]:
+    """The statements that make the tables, in the store's dialect."""
     text = files("iam_loadtest.embedded").joinpath("schema.sql").read_text(encoding="utf-8")
     text = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-    text = text.replace("AUTO_ID", auto_id).replace("TABLE_OPTIONS", table_options)
+    text = text.replace("AUTO_ID", store.auto_id).replace("TABLE_OPTIONS", store.table_options)
+    text = text.replace("CHILD_OPTIONS", store.child_options)
     return [statement.strip() for statement in text.split(";") if statement.strip()]
 
 
@@ -93,8 +94,8 @@ def demo_client_key() -> dict[str, str]:
     return key
 
 
-def _create_schema(auto_id: str, table_options: str) -> Transaction[None]:
-    for statement in schema(auto_id, table_options):
+def _create_schema(store: Store) -> Transaction[None]:
+    for statement in schema(store):
         yield statement, ()
 
 

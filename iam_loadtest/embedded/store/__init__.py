@@ -49,6 +49,7 @@ class Store(Protocol):
 
     auto_id: str
     table_options: str
+    child_options: str
 
     async def read(self, make: MakeTransaction[T]) -> T:
         """Run statements outside a transaction, each seeing what is committed (on the replica, where there is one)."""
