@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
@@ -12,14 +13,14 @@ DURATION_HELP = "a number of seconds, or a text such as 90s, 10m, 1h30m or 250ms
 def parse_duration_s(value: object) -> float:
     """Seconds of a number (already seconds) or of a text such as ``90s``, ``10m``, ``1h30m``, ``250ms``.
 
-    Raises ValueError for anything else; booleans and negative numbers are refused.
+    Raises ValueError for anything else; booleans, negative and infinite numbers are refused.
     """
     if isinstance(value, bool):
         raise ValueError(f"must be {DURATION_HELP}")
     if isinstance(value, int | float):
-        return _not_negative(float(value))
+        return _finite(value)
     if isinstance(value, str):
-        return _parse_text(value.strip())
+        return _finite(_parse_text(value.strip()))
     raise ValueError(f"must be {DURATION_HELP}")
 
 
@@ -45,7 +46,7 @@ def _parse_text(text: str) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
-def _not_negative(seconds: float) -> float:
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"must be {DURATION_HELP}, not negative")
-    return seconds
+def _finite(seconds: float) -> float:
+    if not 0 <= seconds <= sys.float_info.max:
+        raise ValueError("must not be negative or infinite")
+    return float(seconds)

@@ -11,15 +11,25 @@ PUBLIC_CLIENT_SECRETS: Final = {
     "client-cred": "secret",
     "token-exchange-subject": "secret",
     "token-exchange-actor": "secret",
+    "password-grant": "secret",
+    "client": "secret",
+    "device-code-client": "secret",
 }
 PUBLIC_PASSWORD: Final = "password"  # noqa: S105  the built-in IAM's public test users
+FIRST_USER: Final = 100
+"""Number of the first user that the built-in IAM seeds, as upstream's test data has it."""
 
 DEFAULT_CLIENTS: Final[dict[str, Any]] = {
     "access": {"id": "client-cred", "secret": "secret", "auth": "basic"},
     "subject": {"id": "token-exchange-subject", "secret": "secret", "auth": "post"},
     "actor": {"id": "token-exchange-actor", "secret": "secret", "auth": "post"},
 }
-DEFAULT_USERS: Final[dict[str, Any]] = {"pattern": "test_{n}", "first": 100, "last": 347, "password": PUBLIC_PASSWORD}
+DEFAULT_USERS: Final[dict[str, Any]] = {
+    "pattern": "test_{n}",
+    "first": FIRST_USER,
+    "last": 347,
+    "password": PUBLIC_PASSWORD,
+}
 DEFAULT_STEPS: Final[dict[str, Any]] = {
     "issue": {"grant": "client_credentials", "client": "access"},
     "issue_for_user": {

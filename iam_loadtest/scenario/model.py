@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from iam_loadtest.oidc.client_auth import AuthMethod
 from iam_loadtest.oidc.grant import ACCESS_TOKEN_TYPE, Grant
@@ -23,22 +36,46 @@ DurationS = Annotated[
     BeforeValidator(parse_duration_s),
     WithJsonSchema({"type": ["string", "number"], "description": DURATION_HELP}),
 ]
-Factor = str | bool | int | float
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Switch = Annotated[bool, Field(strict=True)]
+
+
+def _check_factor(value: Any) -> Any:
+    if not isinstance(value, str | bool | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError("must be a text in quotes, a number, or true or false")
+    return value
+
+
+Factor = Annotated[str | bool | int | float, BeforeValidator(_check_factor)]
 
 
 def _check_url(url: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", url):
+    if not re.fullmatch(r"https?://[^\s/@?#\\]+(/[^\s?#\\]*)?", url) or not _has_host(url):
         raise ValueError("must be a http or https URL without user, query or fragment")
     return url
 
 
-Url = Annotated[str, AfterValidator(_check_url), WithJsonSchema({"type": "string", "format": "uri"})]
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+Url = Annotated[
+    str,
+    AfterValidator(_check_url),
+    WithJsonSchema({"type": "string", "pattern": r"^(https?://|\$\{)", "description": "http or https URL, or ${ENV}"}),
+]
 
 
 class Noun(BaseModel):
     """Common settings: frozen, no unknown keys, field names and their aliases both accepted."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, str_strip_whitespace=True, validate_default=True
+    )
 
 
 class Client(Noun):
@@ -61,10 +98,24 @@ class Users(Noun):
     """The users whose tokens are asked for: a numbered range, or a CSV file with columns username and password."""
 
     pattern: str = Field(default="test_{n}", description="user name with {n} for the number")
-    first: Annotated[int, Field(ge=0)] = Field(default=100, description="first number of the range")
-    last: Annotated[int, Field(ge=0)] = Field(default=347, description="last number of the range, included")
+    first: Annotated[Whole, Field(ge=0)] = Field(default=100, description="first number of the range")
+    last: Annotated[Whole, Field(ge=0)] = Field(default=347, description="last number of the range, included")
     password: Secret | None = Field(default=None, description="the password of all of them, by reference")
     file: str | None = Field(default=None, description="CSV file with the columns username and password")
+
+    @field_validator("pattern")
+    @classmethod
+    def _numbers_users(cls, pattern: str) -> str:
+        if "{n}" not in pattern:
+            raise ValueError("must hold {n}, which stands for the user's number")
+        return pattern
+
+    @field_validator("last")
+    @classmethod
+    def _is_not_before_first(cls, last: int, info: ValidationInfo) -> int:
+        if last < info.data.get("first", 0):
+            raise ValueError(f"must not be below users.first, which is {info.data['first']}")
+        return last
 
     @model_validator(mode="after")
     def _names_users_once(self) -> Users:
@@ -72,10 +123,6 @@ class Users(Noun):
             raise ValueError("has neither a password nor a file; write password: ${ENV_VARIABLE} or file: users.csv")
         if self.file is not None and self.password is not None:
             raise ValueError("has both a password and a file; keep one of them")
-        if self.file is None and "{n}" not in self.pattern:
-            raise ValueError(f"pattern is {self.pattern!r}; it must hold {{n}} for the user's number")
-        if self.last < self.first:
-            raise ValueError(f"last is {self.last}; it must not be below first, {self.first}")
         return self
 
 
@@ -108,15 +155,17 @@ class Step(Noun):
 class Load(Noun):
     """How hard and how long: a closed model, each user sends its next request when the last one was answered."""
 
-    users: Annotated[int, Field(ge=1, le=100_000)] = Field(default=500, description="simulated users over all workers")
-    spawn_rate_per_s: Annotated[float, Field(gt=0)] = Field(default=10, description="users started each second")
+    users: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
+        default=500, description="simulated users over all workers"
+    )
+    spawn_rate_per_s: Annotated[Number, Field(gt=0)] = Field(default=10, description="users started each second")
     warm_up_s: DurationS = Field(default=30, alias="warm_up", description="after the ramp, before the window")
     duration_s: DurationS = Field(default=600, alias="duration", gt=0, description="length of the measured window")
     cool_down_s: DurationS = Field(default=2, alias="cool_down", description="load goes on after the window")
     rest_s: DurationS = Field(default=5, alias="rest", description="pause between trials")
     think_time_s: DurationS = Field(default=0, alias="think_time", description="pause of a user between chains")
-    workers: Annotated[int, Field(ge=1, le=256)] = Field(default=8, description="Locust worker processes")
-    trials: Annotated[int, Field(ge=1, le=1000)] = Field(default=3, description="trials per topology and workload")
+    workers: Annotated[Whole, Field(ge=1, le=256)] = Field(default=8, description="Locust worker processes")
+    trials: Annotated[Whole, Field(ge=1, le=1000)] = Field(default=3, description="trials per topology and workload")
 
     @property
     def ramp_s(self) -> float:
@@ -129,7 +178,7 @@ class Target(Noun):
 
     timeout_s: DurationS = Field(default=60, alias="timeout", gt=0, description="time limit of one request")
     connect_timeout_s: DurationS = Field(default=10, alias="connect_timeout", gt=0, description="time limit to connect")
-    verify_tls: bool = Field(default=True, description="check the server's certificate")
+    verify_tls: Switch = Field(default=True, description="check the server's certificate")
     ca_bundle: str | None = Field(default=None, description="PEM file of further certificate authorities")
     backend_header: str = Field(default="X-Backend", description="response header that names the serving node")
     token_endpoint: Url | None = Field(default=None, description="where discovery does not say it")
@@ -148,9 +197,18 @@ class Hook(Noun):
     def _from_text(cls, value: Any) -> Any:
         if isinstance(value, str | list):
             value = {"command": value}
-        if isinstance(value, dict) and isinstance(value.get("command"), str):
-            return {**value, "command": shlex.split(value["command"])}
+        if not isinstance(value, Mapping | Hook):
+            raise ValueError("must be a command: a text, a list of texts, or a mapping with command and timeout")
+        if isinstance(value, Mapping) and isinstance(value.get("command"), str):
+            return {**value, "command": _words(value["command"])}
         return value
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise ValueError(f"cannot be split into words: {str(error).lower()}; check its quotes") from error
 
 
 class Hooks(Noun):
@@ -181,20 +239,20 @@ class IamSettings(Noun):
     """Settings of the built-in IAM; what is left out has the built-in IAM's own default."""
 
     algorithm: Literal["RS256", "ES256"] | None = Field(default=None, description="signature of tokens")
-    store_access_tokens: bool | None = Field(default=None, description="access tokens in the database")
-    clear_access_tokens_on_refresh: bool | None = Field(default=None, description="a refresh deletes older ones")
-    rotate_refresh_tokens: bool | None = Field(default=None, description="a refresh gives a new refresh token")
-    extra_statements: Annotated[int, Field(ge=0)] | None = Field(default=None, description="more SQL per request")
+    store_access_tokens: Switch | None = Field(default=None, description="access tokens in the database")
+    clear_access_tokens_on_refresh: Switch | None = Field(default=None, description="a refresh deletes older ones")
+    rotate_refresh_tokens: Switch | None = Field(default=None, description="a refresh gives a new refresh token")
+    extra_statements: Annotated[Whole, Field(ge=0)] | None = Field(default=None, description="more SQL per request")
     error_style: Literal["indigo", "rfc"] | None = Field(default=None, description="statuses and texts of errors")
-    retry_deadlocks: Annotated[int, Field(ge=0)] | None = Field(default=None, description="retries of a deadlock")
-    users: Annotated[int, Field(ge=1)] | None = Field(default=None, description="how many users are seeded")
+    retry_deadlocks: Annotated[Whole, Field(ge=0)] | None = Field(default=None, description="retries of a deadlock")
+    users: Annotated[Whole, Field(ge=1)] | None = Field(default=None, description="how many users are seeded")
 
 
 class EmbeddedTopology(_Topology):
     """The built-in IAM, started for each trial with a fresh database."""
 
     provider: Literal["embedded"]
-    frontends: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="IAM processes on one port")
+    frontends: Annotated[Whole, Field(ge=1, le=64)] = Field(default=1, description="IAM processes on one port")
     database: str = Field(
         default="sqlite", pattern=r"^(sqlite|\$\{[A-Za-z_][A-Za-z0-9_]*\})$",
         description="sqlite, or ${ENV_VARIABLE} that holds the URL of a MariaDB database",
@@ -210,7 +268,7 @@ class ErrorRule(Noun):
 
     outcome: Literal["stale_read", "write_conflict", "pool_exhausted", "refused", "throttled", "server_error"]
     step: Name | None = Field(default=None, description="step label")
-    status: int | None = Field(default=None, description="HTTP status")
+    status: Annotated[Whole, Field(ge=100, le=599)] | None = Field(default=None, description="HTTP status")
     error: str | None = Field(default=None, description="OAuth error code")
     description: str | None = Field(default=None, description="regular expression found in error_description")
     min_latency_s: DurationS | None = Field(default=None, alias="min_latency", description="at least this slow")
@@ -224,13 +282,19 @@ class ErrorRule(Noun):
             raise ValueError(f"description is no regular expression: {error}") from error
         return self
 
+    @model_validator(mode="after")
+    def _has_a_condition(self) -> ErrorRule:
+        if self.model_fields_set <= {"outcome"}:
+            raise ValueError("has no condition, so it would fit every error; add status, error, description or step")
+        return self
+
 
 class Scenario(Noun):
     """One scenario file: what is measured, how, on which topologies, and what must be reached."""
 
     name: Name = Field(description="name of the run's directory and of the report")
     description: str = Field(default="", description="what the scenario is to find out")
-    seed: Annotated[int, Field(ge=0)] = Field(default=1, description="seed of the trial order and of random phases")
+    seed: Annotated[Whole, Field(ge=0)] = Field(default=1, description="seed of the trial order and of random phases")
     profile: Literal["indigo-iam", "generic"] = Field(default="indigo-iam", description="error table of the provider")
     error_rules: tuple[ErrorRule, ...] = Field(default=(), description="rows put before the profile's error table")
     target: Target = Field(default_factory=Target, description="how the generator talks to the IAM")

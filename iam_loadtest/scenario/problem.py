@@ -1,20 +1,23 @@
-"""Say a validation error as one sentence: key, value, what is allowed."""
+"""Say validation errors as sentences: key, value, what is allowed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from iam_loadtest.scenario import model
-from iam_loadtest.scenario.objective import Objective
 
-_TAGS = frozenset({"url", "embedded"})
-_HIDDEN = frozenset({"secret", "password"})
+_PROVIDERS: Mapping[str, type[BaseModel]] = {"url": model.UrlTopology, "embedded": model.EmbeddedTopology}
+_SECTIONS_WITH_SECRETS = frozenset({"clients", "users"})
+_SHOWN_THERE = frozenset({"id", "auth", "pattern", "first", "last", "[key]"})
 _MAX_VALUE = 60
+_USER_OF_URL = re.compile(r"//[^/\s]*@")
 _MAPPING = "it must be a mapping (key: value)"
 _WHOLE = "it must be a whole number"
 _NUMBER = "it must be a number"
@@ -23,40 +26,60 @@ _DATABASE = "it must be sqlite, or ${ENV_VARIABLE} that holds the URL of a Maria
 _ALLOWED = {
     "string_type": "it must be a text (put it in quotes)",
     "int_type": _WHOLE,
-    "int_parsing": _WHOLE,
-    "int_from_float": _WHOLE,
     "float_type": _NUMBER,
-    "float_parsing": _NUMBER,
+    "finite_number": "it must be a finite number",
     "bool_type": _SWITCH,
-    "bool_parsing": _SWITCH,
     "dict_type": _MAPPING,
     "model_type": _MAPPING,
     "model_attributes_type": _MAPPING,
-    "tuple_type": "it must be a list",
-    "greater_than": "it must be more than {gt}",
-    "greater_than_equal": "it must be {ge} or more",
-    "less_than_equal": "it must be {le} or less",
-    "too_short": "it must hold at least {min_length}",
+    "tuple_type": "it must be a list{example}",
+    "greater_than": "it must be more than {gt:g}",
+    "greater_than_equal": "it must be {ge:g} or more",
+    "less_than_equal": "it must be {le:g} or less",
+    "too_short": "it must hold at least {min_length} entry",
     "string_too_short": "it must not be empty",
     "enum": "it must be {expected}",
     "literal_error": "it must be {expected}",
 }
 
 
+def describe_all(errors: Sequence[ErrorDetails]) -> list[str]:
+    """A sentence for each error that is not only what follows from one inside it."""
+    places = [error["loc"] for error in errors]
+    return [describe(error) for error in errors if not _follows(error, places)]
+
+
 def describe(error: ErrorDetails) -> str:
-    """One problem as a sentence that starts with the key; values of secrets are not repeated."""
+    """One problem as a sentence that starts with the key; what may be a secret is not repeated."""
     keys = _keys(error["loc"])
     sentence = _SENTENCES.get(error["type"], _wrong_value)
     return f"{sentence('.'.join(keys) or 'the scenario', keys, error)}."
 
 
+def show(value: object) -> str:
+    """A value as messages show it: short, in quotes where it is a text, and without the user part of a URL."""
+    text = _plain(value)
+    text = _USER_OF_URL.sub("//(not shown)@", text)
+    return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
+
+
+def _follows(error: ErrorDetails, places: Sequence[tuple[int | str, ...]]) -> bool:
+    """A list whose entries are wrong counts as too short as well."""
+    loc = error["loc"]
+    return error["type"] == "too_short" and any(place[: len(loc)] == loc and place != loc for place in places)
+
+
 def _missing(name: str, keys: Sequence[str], _error: ErrorDetails) -> str:
-    if keys[-1] in {"clients", "users"}:
+    if len(keys) == 1 and keys[0] in _SECTIONS_WITH_SECRETS:
         return f"{name} is missing; a topology with provider: url needs its own, see scenarios/README.md"
     return f"{name} is missing; add {keys[-1]}: to {'.'.join(keys[:-1]) or 'the file'}"
 
 
 def _unknown_key(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
+    for provider, noun in _PROVIDERS.items():
+        if keys[0] == "topologies" and len(keys) == 3 and keys[-1] in noun.model_fields:
+            there = "remove it" if provider == "url" else "as a note it may stand below factors"
+            return f"{name} belongs to provider: {provider}; {there}, or change the provider"
     known = _known_keys(error["loc"][:-1])
     close = get_close_matches(keys[-1], known, n=1)
     remedy = f"write {close[0]}, or one of {', '.join(known)}" if close else f"known here: {', '.join(known)}"
@@ -68,22 +91,25 @@ def _no_provider(name: str, _keys: Sequence[str], _error: ErrorDetails) -> str:
 
 
 def _unknown_provider(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
-    tag = (error.get("ctx") or {}).get("tag")
-    return f"{name}.provider is {_show(tag, keys)}; it must be embedded or url"
+    given = error["input"].get("provider") if isinstance(error["input"], Mapping) else None
+    return f"{name}.provider is {_shown(given, keys)}; it must be embedded or url"
 
 
 def _own_rule(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
     words = str((error.get("ctx") or {}).get("error", error["msg"]))
-    if isinstance(error["input"], Mapping) and not _HIDDEN.intersection(keys):
+    if words.startswith("cannot"):
+        return f"{name} {words}"
+    if isinstance(error["input"], Mapping) and not words.startswith("must"):
         names_a_key = words.split(" ", 1)[0] in _known_keys(error["loc"])
         return f"{name}.{words}" if names_a_key else f"{name} {words}"
-    return f"{name} is {_show(error['input'], keys)}; it {words}"
+    return f"{name} is {_shown(error['input'], keys)}; it {words}"
 
 
 def _wrong_value(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
     if keys and keys[-1] == "[key]":
-        return f"{name.removesuffix('.[key]')} cannot be used as a name; a name is {model.NAME_HELP}"
-    return f"{name} is {_show(error['input'], keys)}; {_allowed(error)}"
+        section = ".".join(keys[:-2])
+        return f"{section} holds the name {_shown(error['input'], keys)}; a name is {model.NAME_HELP}"
+    return f"{name} is {_shown(error['input'], keys)}; {_allowed(error)}"
 
 
 _SENTENCES: Mapping[str, Callable[[str, Sequence[str], ErrorDetails], str]] = {
@@ -98,7 +124,9 @@ _SENTENCES: Mapping[str, Callable[[str, Sequence[str], ErrorDetails], str]] = {
 def _keys(loc: Sequence[int | str]) -> list[str]:
     """The path as the file has it: without the tag that a discriminated union adds."""
     return [
-        str(part) for depth, part in enumerate(loc) if not (depth == 2 and loc[0] == "topologies" and part in _TAGS)
+        str(part)
+        for depth, part in enumerate(loc)
+        if not (depth == 2 and loc[0] == "topologies" and part in _PROVIDERS)
     ]
 
 
@@ -106,48 +134,66 @@ def _allowed(error: ErrorDetails) -> str:
     context = error.get("ctx") or {}
     if error["type"] == "string_pattern_mismatch":
         return _DATABASE if "sqlite" in str(context.get("pattern")) else f"a name is {model.NAME_HELP}"
-    return _ALLOWED.get(error["type"], error["msg"]).format(**context)
+    example = f", such as [{error['input']}]" if isinstance(error["input"], str) else ""
+    return _ALLOWED.get(error["type"], error["msg"]).format(**context, example=example)
 
 
-def _show(value: Any, keys: Sequence[str]) -> str:
-    if _HIDDEN.intersection(keys):
-        return "not shown here"
-    text = _plain(value)
-    return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
+def _shown(value: object, keys: Sequence[str]) -> str:
+    """The value; only its kind where it stands in a place that may hold a secret."""
+    if keys and keys[0] in _SECTIONS_WITH_SECRETS and keys[-1] not in _SHOWN_THERE:
+        return _kind(value)
+    return show(value)
 
 
-def _plain(value: Any) -> str:
-    if value is None:
-        return "empty"
+def _plain(value: object) -> str:
+    if value is None or isinstance(value, Mapping | list | tuple):
+        return _kind(value)
     if isinstance(value, bool):
         return str(value).lower()
+    return repr(value) if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "empty"
     if isinstance(value, Mapping):
         return "a mapping" if value else "an empty mapping"
     if isinstance(value, list | tuple):
         return "a list" if value else "an empty list"
-    return repr(value) if isinstance(value, str) else str(value)
-
-
-_NOUN_OF: Mapping[str, type[BaseModel]] = {
-    "clients": model.Client,
-    "users": model.Users,
-    "steps": model.Step,
-    "load": model.Load,
-    "target": model.Target,
-    "hooks": model.Hooks,
-    "before_topology": model.Hook,
-    "before_trial": model.Hook,
-    "after_trial": model.Hook,
-    "url": model.UrlTopology,
-    "embedded": model.EmbeddedTopology,
-    "settings": model.IamSettings,
-    "objectives": Objective,
-    "error_rules": model.ErrorRule,
-}
+    if isinstance(value, str):
+        return "a text" if value else "an empty text"
+    return "true or false" if isinstance(value, bool) else "a number"
 
 
 def _known_keys(loc: Sequence[int | str]) -> list[str]:
-    """The keys that stand in the noun at ``loc``, as a file writes them."""
-    nouns = [_NOUN_OF[part] for part in loc if isinstance(part, str) and part in _NOUN_OF]
-    noun = nouns[-1] if nouns else model.Scenario
-    return [field.alias or name for name, field in noun.model_fields.items()]
+    """The keys that may stand at ``loc``, as a file writes them; none where it is no noun's place."""
+    kind: Any = model.Scenario
+    for part in loc:
+        kind = _inside(_bare(kind), part)
+    noun = _bare(kind)
+    return [field.alias or name for name, field in noun.model_fields.items()] if _is_noun(noun) else []
+
+
+def _inside(kind: Any, part: int | str) -> Any:
+    if _is_noun(kind):
+        return next(
+            (field.annotation for name, field in kind.model_fields.items() if part in (name, field.alias)), None
+        )
+    if get_origin(kind) in (Union, UnionType):
+        return _PROVIDERS.get(str(part))
+    arguments = get_args(kind)
+    return arguments[1 if get_origin(kind) is dict else 0] if arguments else None
+
+
+def _bare(kind: Any) -> Any:
+    """The annotation without its metadata and without ``| None``."""
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        rest = [option for option in get_args(kind) if option is not type(None)]
+        return _bare(rest[0]) if len(rest) == 1 else kind
+    return kind
+
+
+def _is_noun(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -2,48 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from iam_loadtest.oidc.grant import Grant
-from iam_loadtest.scenario.builtin import PUBLIC_CLIENT_SECRETS, PUBLIC_PASSWORD
+from iam_loadtest.results.sample import WORKFLOW_STEP
+from iam_loadtest.scenario.builtin import DEFAULT_USERS, FIRST_USER, PUBLIC_CLIENT_SECRETS, PUBLIC_PASSWORD
 from iam_loadtest.scenario.secret import REFERENCE, SECRET_HELP
 
+_SECRET_FIELDS = frozenset(
+    {"client_secret", "client_assertion", "assertion", "password", "code", "access_token", "refresh_token"}
+    | {"subject_token", "actor_token", "id_token", "token"}
+)
 
-def reference_problems(document: Mapping[str, Any]) -> list[str]:
-    """Every reference that leads nowhere and every literal secret, one sentence each."""
+
+def reference_problems(document: Mapping[str, Any], left_out: Set[str] = frozenset()) -> list[str]:
+    """Every reference that leads nowhere and every literal secret, one sentence each.
+
+    ``left_out`` are the sections that the file does not have: what they refer to is said as one problem.
+    """
     return [
-        *_unknown_clients(document),
-        *_unknown_steps(document),
+        *_unknown_clients(document, left_out),
+        *_unknown_steps(document, left_out),
+        *_reserved_labels(document),
+        *_unknown_sources(document),
         *_chains_without_token(document),
         *_unknown_in_objectives(document),
         *_literal_secrets(document),
+        *_unseeded_users(document),
     ]
 
 
-def _unknown_clients(document: Mapping[str, Any]) -> Iterator[str]:
-    clients = _mapping(document, "clients")
+def _unknown_clients(document: Mapping[str, Any], left_out: Set[str]) -> Iterator[str]:
+    clients = document.get("clients")
+    if not isinstance(clients, Mapping):
+        return
+    wanted = {
+        f"steps.{name}.client": step["client"]
+        for name, step in _nouns(document, "steps")
+        if isinstance(step.get("client"), str)
+    }
+    unknown = {place: client for place, client in wanted.items() if client not in clients}
+    if unknown and "steps" in left_out:
+        yield (
+            f"clients holds {_names(clients)}; the built-in steps need {_names(dict.fromkeys(wanted.values()))}: "
+            "add those, or write steps and workloads of your own."
+        )
+        return
+    for place, client in unknown.items():
+        yield f"{place} is {client!r}; it must be one of the clients: {_names(clients)}."
+
+
+def _unknown_steps(document: Mapping[str, Any], left_out: Set[str]) -> Iterator[str]:
+    steps = document.get("steps")
+    if not isinstance(steps, Mapping):
+        return
+    unknown = {
+        f"workloads.{workload}.{index}": step
+        for workload, chain in _chains(document)
+        for index, step in enumerate(chain)
+        if isinstance(step, str) and step not in steps
+    }
+    if unknown and "workloads" in left_out:
+        yield f"workloads is missing; the built-in ones do not fit these steps, so write chains of {_names(steps)}."
+        return
+    for place, step in unknown.items():
+        yield f"{place} is {step!r}; it must be one of the steps: {_names(steps)}."
+
+
+def _reserved_labels(document: Mapping[str, Any]) -> Iterator[str]:
     for name, step in _nouns(document, "steps"):
-        client = step.get("client")
-        if isinstance(client, str) and client not in clients:
-            yield f"steps.{name}.client is {client!r}; it must be one of the clients: {_names(clients)}."
+        if (step.get("label") or name) == WORKFLOW_STEP:
+            yield (
+                f"steps.{name} is called {WORKFLOW_STEP!r} in results, which is the name of whole chains; "
+                "give it another label."
+            )
 
 
-def _unknown_steps(document: Mapping[str, Any]) -> Iterator[str]:
+def _unknown_sources(document: Mapping[str, Any]) -> Iterator[str]:
     steps = _mapping(document, "steps")
-    for workload, chain in _chains(document):
-        for index, step in enumerate(chain):
-            if isinstance(step, str) and step not in steps:
-                yield f"workloads.{workload}.{index} is {step!r}; it must be one of the steps: {_names(steps)}."
+    for name, step in _nouns(document, "steps"):
+        source = step.get("subject_token_from")
+        if isinstance(source, str) and source not in steps:
+            yield f"steps.{name}.subject_token_from is {source!r}; it must be one of the steps: {_names(steps)}."
 
 
 def _chains_without_token(document: Mapping[str, Any]) -> Iterator[str]:
     steps = dict(_nouns(document, "steps"))
     for workload, chain in _chains(document):
         for index, name in enumerate(chain):
-            step = steps.get(name) if isinstance(name, str) else None
-            if step is not None:
-                yield from _missing_token(workload, chain, index, step, steps)
+            if all(isinstance(one, str) and one in steps for one in chain[: index + 1]):
+                yield from _missing_token(workload, chain, index, steps[name], steps)
 
 
 def _missing_token(
@@ -51,39 +100,62 @@ def _missing_token(
 ) -> Iterator[str]:
     earlier = chain[:index]
     where = f"workloads.{workload}.{index} is {chain[index]!r}"
-    grants = {steps[name].get("grant") for name in earlier if isinstance(name, str) and name in steps}
+    grants = {steps[name].get("grant") for name in earlier}
     if step.get("grant") == Grant.REFRESH_TOKEN and not grants - {Grant.CLIENT_CREDENTIALS.value}:
         yield f"{where}, which needs a refresh token; put a step before it that gives one, such as grant: password."
     if step.get("grant") == Grant.TOKEN_EXCHANGE:
         source = step.get("subject_token_from")
-        if source is not None and source not in earlier:
+        if source in steps and source not in earlier:
             yield f"{where}, which takes its subject token from {source!r}; that step must stand before it."
-        elif not earlier:
+        elif source is None and not earlier:
             yield f"{where}, which needs a subject token; put a step before it that gives an access token."
 
 
 def _unknown_in_objectives(document: Mapping[str, Any]) -> Iterator[str]:
     objectives = document.get("objectives")
-    workloads = _mapping(document, "workloads")
-    labels = [step.get("label") or name for name, step in _nouns(document, "steps")]
+    chains = dict(_chains(document))
     for index, objective in enumerate(objectives if isinstance(objectives, list) else []):
         if not isinstance(objective, Mapping):
             continue
         workload, step = objective.get("workload"), objective.get("step")
-        if isinstance(workload, str) and workload not in workloads:
-            yield f"objectives.{index}.workload is {workload!r}; it must be one of the workloads: {_names(workloads)}."
-        if isinstance(step, str) and step not in labels:
-            yield f"objectives.{index}.step is {step!r}; it must be one of the steps: {_names(dict.fromkeys(labels))}."
+        if isinstance(workload, str) and workload not in chains:
+            yield f"objectives.{index}.workload is {workload!r}; it must be one of the workloads: {_names(chains)}."
+        else:
+            labels = _labels(document, [workload] if isinstance(workload, str) else list(chains))
+            if isinstance(step, str) and step not in labels:
+                yield f"objectives.{index}.step is {step!r}; it must be one of the steps there: {_names(labels)}."
+
+
+def _labels(document: Mapping[str, Any], workloads: list[str]) -> dict[str, None]:
+    """What the steps of the workloads are called in results."""
+    steps = dict(_nouns(document, "steps"))
+    names = [name for workload, chain in _chains(document) if workload in workloads for name in chain]
+    return dict.fromkeys(str(steps.get(str(name), {}).get("label") or name) for name in names)
 
 
 def _literal_secrets(document: Mapping[str, Any]) -> Iterator[str]:
     for name, client in _nouns(document, "clients"):
         secret = client.get("secret")
         if _is_literal(secret) and PUBLIC_CLIENT_SECRETS.get(str(client.get("id"))) != secret:
-            yield f"clients.{name}.secret is written out in the file; write {SECRET_HELP} instead."
+            yield f"clients.{name}.secret is a text, not a reference; write {SECRET_HELP} instead."
     password = _mapping(document, "users").get("password")
     if _is_literal(password) and password != PUBLIC_PASSWORD:
-        yield f"users.password is written out in the file; write {SECRET_HELP} instead."
+        yield f"users.password is a text, not a reference; write {SECRET_HELP} instead."
+    for name, step in _nouns(document, "steps"):
+        for field in sorted(_SECRET_FIELDS.intersection(_mapping(step, "extra"))):
+            yield f"steps.{name}.extra.{field} would stand in the file and in run.json; remove it."
+
+
+def _unseeded_users(document: Mapping[str, Any]) -> Iterator[str]:
+    users = _mapping(document, "users")
+    last = None if "file" in users else users.get("last", DEFAULT_USERS["last"])
+    for name, topology in _nouns(document, "topologies"):
+        seeded = _mapping(topology, "settings").get("users")
+        if type(last) is int and type(seeded) is int and last >= FIRST_USER + seeded:
+            yield (
+                f"topologies.{name}.settings.users is {seeded}, which ends at test_{FIRST_USER + seeded - 1}; "
+                f"users.last is {last}, so write {last - FIRST_USER + 1} or more."
+            )
 
 
 def _is_literal(secret: object) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from iam_loadtest.scenario.model import Scenario, default_sections
+from iam_loadtest.scenario.objective import OBJECTIVE_HELP
+
+_TEXT = {"type": "string"}
 
 
 def scenario_schema() -> dict[str, Any]:
@@ -13,4 +16,12 @@ def scenario_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "iam_loadtest scenario"
     schema["required"] = [key for key in schema["required"] if key not in default_sections()]
+    nouns = schema["$defs"]
+    nouns["Hook"]["properties"]["command"] = {**nouns["Hook"]["properties"]["command"], **_command()}
+    nouns["Hook"] = {"anyOf": [_command(), nouns["Hook"]]}
+    nouns["Objective"] = {"anyOf": [{**_TEXT, "description": OBJECTIVE_HELP}, nouns["Objective"]]}
     return schema
+
+
+def _command() -> dict[str, Any]:
+    return {"type": ["string", "array"], "items": _TEXT, "description": "program and arguments, no shell"}
