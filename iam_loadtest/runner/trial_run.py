@@ -95,8 +95,7 @@ def _attempt(
                 context.scenario.target_of(planned.topology).timeout_s,
                 watch,
             )
-            served = _served(context.scenario, planned.workload, server, before)
-            return _Ended(load.status, load.reason, load, served)
+            return _with_server_counts(context.scenario, planned.workload, load, server, before)
     except TrialFailedError as error:
         return _Ended(TrialStatus.FAILED, str(error))
     except LoadInterruptedError as interrupt:
@@ -170,12 +169,17 @@ def _spec(context: TrialContext, planned: PlannedTrial, issuer: str, directory: 
     )
 
 
-def _served(
-    scenario: Scenario, workload: str, server: EmbeddedIam | None, before: Counter[str] | None
-) -> Mapping[str, int] | None:
+def _with_server_counts(
+    scenario: Scenario, workload: str, load: LoadResult, server: EmbeddedIam | None, before: Counter[str] | None
+) -> _Ended:
+    """The load's own end, with what the server counted; a server that is gone by then has failed the trial."""
     if server is None or before is None:
-        return None
-    return served_by_step(scenario, workload, server.requests_by_grant() - before)
+        return _Ended(load.status, load.reason, load)
+    try:
+        served = served_by_step(scenario, workload, server.requests_by_grant() - before)
+    except TrialFailedError as error:
+        return _Ended(TrialStatus.FAILED, str(error), load)
+    return _Ended(load.status, load.reason, load, served)
 
 
 def _trial(planned: PlannedTrial, ended: _Ended, started_at: str) -> Trial:

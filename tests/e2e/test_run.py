@@ -1,0 +1,209 @@
+"""`iam-loadtest run` from the outside: a matrix on the built-in IAM, and the ordinary bad days."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from iam_loadtest.results.trial import TrialStatus
+from tests.e2e.conftest import LOAD, PUBLIC_CLIENTS, Workshop, await_that
+
+TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.")
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A finished run of two topologies and all three workloads."""
+    workshop = Workshop(tmp_path_factory.mktemp("matrix"), "matrix-run")
+    scenario = workshop.scenario(
+        topologies={"one": {"provider": "embedded"}, "two": {"provider": "embedded", "frontends": 2}}
+    )
+    done = workshop.call("run", scenario)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return workshop
+
+
+def test_a_matrix_runs_every_trial_once_and_all_count(matrix: Workshop) -> None:
+    run = matrix.run()
+    cells = {(trial.topology, trial.workload) for trial in run.trials}
+    assert cells == {(t, w) for t in ("one", "two") for w in ("access", "refresh", "workflow")}
+    assert {trial.status for trial in run.trials} == {TrialStatus.OK}
+    assert run.missing == ()
+
+
+def test_the_samples_equal_the_requests_that_the_server_counted(matrix: Workshop) -> None:
+    for trial in matrix.run().trials:
+        rows = pd.read_parquet(matrix.run().trial_directory(trial) / "samples.parquet")
+        per_step = rows[rows.step != "workflow"].step.value_counts()
+        assert {step: int(n) for step, n in per_step.items() if n} == trial.counts.server
+        assert len(rows) == trial.counts.received == trial.counts.sent
+
+
+def test_the_window_is_exactly_as_long_as_configured(matrix: Workshop) -> None:
+    assert {trial.marks.window_s for trial in matrix.run().trials} == {1.0}
+
+
+def test_every_request_names_its_frontend(matrix: Workshop) -> None:
+    run = matrix.run()
+    for trial in run.trials:
+        rows = pd.read_parquet(run.trial_directory(trial) / "samples.parquet")
+        seen = set(rows[rows.step != "workflow"].backend)
+        assert seen == {f"frontend-{n}" for n in range(1, 2 + (trial.topology == "two"))}
+
+
+def test_a_run_leaves_its_report_and_no_process_or_database(matrix: Workshop) -> None:
+    run = matrix.run()
+    assert (run.directory / "report.html").is_file()
+    assert matrix.await_none_left() == []
+    assert list(run.directory.rglob("*.sqlite*")) == []
+    assert list(run.directory.rglob(".running-*")) == []
+
+
+def test_no_file_of_a_run_holds_a_token_or_a_password(matrix: Workshop) -> None:
+    for path in matrix.run().directory.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not TOKEN.search(content), path
+            assert b"password=" not in content, path
+
+
+def test_kill_9_of_the_runner_loses_the_trial_in_progress_alone_and_leaves_no_process(workshop: Workshop) -> None:
+    scenario = workshop.scenario(load={**LOAD, "duration": "2s"})
+    runner = workshop.start("run", scenario, "--only", "access", "--only", "refresh", "--quiet")
+    assert await_that(lambda: _finished(workshop) == 1 and _in_progress(workshop) == 1, 60)
+    runner.send_signal(signal.SIGKILL)
+    runner.communicate(timeout=20)
+    assert workshop.await_none_left() == []
+    run = workshop.run()
+    assert [trial.workload for trial in run.trials] == ["access"]
+    before = (run.trial_directory(run.trials[0]) / "trial.json").stat().st_mtime_ns
+
+    resumed = workshop.call("run", "--resume", run.directory, "--no-report")
+
+    assert resumed.returncode == 0, resumed.stderr
+    run = workshop.run()
+    assert [trial.workload for trial in run.trials] == ["access", "refresh"]
+    assert (run.trial_directory(run.trials[0]) / "trial.json").stat().st_mtime_ns == before
+    assert list(run.directory.rglob(".running-*")) == []
+
+
+def test_ctrl_c_ends_the_trial_keeps_it_marked_and_says_how_to_go_on(workshop: Workshop) -> None:
+    scenario = workshop.scenario(load={**LOAD, "duration": "60s"})
+    runner = workshop.start("run", scenario, "--only", "access", "--json-log")
+    assert runner.stdout is not None
+    assert any('"phase": "window"' in line for line in runner.stdout)
+    runner.send_signal(signal.SIGINT)
+    _, err = runner.communicate(timeout=60)
+    run = workshop.run()
+    assert runner.returncode == 130
+    assert f"iam-loadtest run --resume {run.directory.relative_to(workshop.directory)}" in err
+    assert [(trial.status, trial.reason) for trial in run.trials] == [
+        (TrialStatus.INTERRUPTED, "interrupted by the user")
+    ]
+    assert len(pd.read_parquet(run.trial_directory(run.trials[0]) / "samples.parquet")) > 0
+    assert len(run.missing) == 1
+    assert workshop.await_none_left() == []
+
+
+def test_resume_refuses_a_changed_scenario_and_names_the_difference(workshop: Workshop) -> None:
+    scenario = workshop.scenario(load={**LOAD, "duration": "0.5s"})
+    assert workshop.call("run", scenario, "--only", "access", "--no-report").returncode == 0
+    changed = workshop.scenario(load={**LOAD, "duration": "0.5s", "users": 5})
+    refused = workshop.call("run", changed, "--resume", workshop.run().directory)
+    assert refused.returncode == 1
+    assert "load.users is 5, was 4" in refused.stderr
+
+
+def test_a_worker_killed_in_the_window_makes_the_trial_invalid(workshop: Workshop) -> None:
+    scenario = workshop.scenario(load={**LOAD, "duration": "20s"})
+    runner = workshop.start("run", scenario, "--only", "access", "--json-log", "--no-report")
+    assert runner.stdout is not None
+    assert any('"phase": "window"' in line for line in runner.stdout)
+    os.kill(_a_locust_worker(workshop), signal.SIGKILL)
+    runner.communicate(timeout=90)
+    (trial,) = workshop.run().trials
+    assert runner.returncode == 3
+    assert trial.status is TrialStatus.INVALID
+    assert trial.reason is not None
+    assert "worker" in trial.reason
+    assert workshop.await_none_left() == []
+
+
+def test_secrets_do_not_appear_in_the_process_list(workshop: Workshop) -> None:
+    scenario = workshop.scenario(
+        clients={**PUBLIC_CLIENTS, "access": {"id": "client-cred", "secret": "${ACCESS_SECRET}"}},
+        load={**LOAD, "duration": "3s"},
+    )
+    runner = workshop.start("run", scenario, "--only", "access", "--no-report", ACCESS_SECRET="secret")
+    assert await_that(lambda: "--worker" in workshop.command_lines(), 60)
+    shown = workshop.command_lines()
+    out, err = runner.communicate(timeout=60)
+    assert runner.returncode == 0, err
+    assert "secret" not in shown.replace("secrets_directory", "")
+    assert "secret" not in out + err
+
+
+def test_a_missing_secret_is_named_before_anything_starts(workshop: Workshop) -> None:
+    scenario = workshop.scenario(
+        clients={**PUBLIC_CLIENTS, "access": {"id": "client-cred", "secret": "${NO_SUCH_SECRET}"}}
+    )
+    done = workshop.call("run", scenario)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "environment variable NO_SUCH_SECRET is not set; export it before the run."
+    assert not workshop.reports.exists()
+
+
+def test_a_missed_objective_gives_exit_code_4_and_is_named(workshop: Workshop) -> None:
+    scenario = workshop.scenario(objectives=["throughput > 9999999/s", "failures < 1%"])
+    done = workshop.call("run", scenario, "--only", "access", "--quiet")
+    assert done.returncode == 4, done.stderr
+    assert "objective missed: one / access: expected throughput > 9999999/s; it is " in done.stderr
+    assert "failures" not in done.stderr
+
+
+def test_a_failing_hook_fails_the_trial_with_its_last_words(workshop: Workshop) -> None:
+    scenario = workshop.scenario(hooks={"before_trial": ["sh", "-c", "echo no such cluster; exit 7"]})
+    done = workshop.call("run", scenario, "--only", "access", "--no-report")
+    (trial,) = workshop.run().trials
+    assert done.returncode == 3
+    assert trial.reason == "hook before_trial ended with exit code 7: no such cluster; see hooks.log."
+
+
+def _finished(workshop: Workshop) -> int:
+    return len(list(workshop.reports.glob("*/trials/[0-9]*/trial.json")))
+
+
+def _in_progress(workshop: Workshop) -> int:
+    return len(list(workshop.reports.glob("*/trials/.running-*/progress.json")))
+
+
+def _a_locust_worker(workshop: Workshop) -> int:
+    for pid in workshop.processes():
+        if "--worker" in psutil.Process(pid).cmdline():
+            return pid
+    raise AssertionError("no Locust worker is running")
+
+
+def test_two_runners_do_not_share_a_run(workshop: Workshop) -> None:
+    scenario = workshop.scenario(load={**LOAD, "duration": "20s"})
+    first = workshop.start("run", scenario, "--only", "access", "--no-report")
+    assert await_that(lambda: _in_progress(workshop) == 1, 60)
+    second = workshop.call("run", "--resume", workshop.run().directory)
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=60)
+    assert second.returncode == 1
+    assert "another iam-loadtest is running this run" in second.stderr
+
+
+def test_a_run_directory_that_cannot_be_made_is_one_clear_line(workshop: Workshop) -> None:
+    occupied = workshop.directory / "occupied"
+    Path(occupied).write_text("a file")
+    done = workshop.call("run", workshop.scenario(), "--reports", occupied)
+    assert done.returncode == 1
+    assert done.stderr == f"{occupied}: cannot hold a new run: Not a directory; choose another with --reports.\n"

@@ -1,0 +1,116 @@
+"""Every command and every scenario that the README shows is run as it stands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+from iam_loadtest.scenario.load_file import parse_scenario
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BUILT_IN_IAM = "http://127.0.0.1:8490/"
+RUN_BY_CI = {"make demo", "make test"}
+SERVES = {
+    ".venv/bin/iam-loadtest iam": BUILT_IN_IAM + "health",
+    ".venv/bin/locust -f locustfiles/mixed.py --web-host 127.0.0.1": "http://127.0.0.1:8089/",
+}
+
+
+def commands() -> list[str]:
+    """The commands of the README's shell blocks, comments taken off, in their order."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def run_for_real() -> list[str]:
+    return [command for command in commands() if command not in RUN_BY_CI and command not in SERVES]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the README's commands need, with .venv/bin standing for this Python's programs."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for name in ("scenarios", "locustfiles"):
+        shutil.copytree(ROOT / name, copy / name)
+    (copy / ".venv").mkdir()
+    (copy / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def built_in_iam(checkout: Path) -> Iterator[None]:
+    """The built-in IAM, started by the README's own command."""
+    with serving(".venv/bin/iam-loadtest iam", checkout):
+        yield
+
+
+class serving:
+    """The server of a command while the block runs; fails where its URL does not answer."""
+
+    def __init__(self, command: str, directory: Path) -> None:
+        self._process = subprocess.Popen(shlex.split(command), cwd=directory, stderr=subprocess.DEVNULL)
+        self._url = SERVES[command]
+
+    def __enter__(self) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                if requests.get(self._url, timeout=5).ok:
+                    return
+            except requests.ConnectionError:
+                time.sleep(0.1)  # polls a process that is starting
+        raise AssertionError(f"{self._url} does not answer")
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+
+
+def test_the_two_commands_of_the_readme_are_what_ci_runs() -> None:
+    steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert set(commands()) >= RUN_BY_CI
+    assert set(steps) >= RUN_BY_CI
+
+
+def test_commands_that_serve_are_in_the_readme() -> None:
+    assert set(commands()) >= set(SERVES)
+
+
+@pytest.mark.parametrize("command", run_for_real())
+def test_a_command_of_the_readme_works(command: str, checkout: Path, built_in_iam: None) -> None:
+    done = subprocess.run(shlex.split(command), cwd=checkout, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def test_the_web_ui_of_the_readme_answers(checkout: Path, built_in_iam: None) -> None:
+    with serving(".venv/bin/locust -f locustfiles/mixed.py --web-host 127.0.0.1", checkout):
+        assert "Locust" in requests.get("http://127.0.0.1:8089/", timeout=5).text
+
+
+def test_the_scenario_of_the_readme_is_valid() -> None:
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
+    scenarios = [block for block in blocks if "topologies" in block]
+    assert [parse_scenario(block, "README.md", environ={}).name for block in scenarios] == ["my-iam"]
+
+
+def test_the_links_of_the_readme_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_the_glossary_explains_every_outcome_and_status_by_its_noun() -> None:
+    """Words of the design stand in the glossary: each is a row of its table."""
+    rows = re.findall(r"^\| ([a-z ]+) \|", README.partition("## Glossary")[2], re.MULTILINE)
+    assert {"run", "trial", "topology", "workload", "step", "outcome", "percentile", "baseline", "caution"} <= set(rows)
