@@ -1,0 +1,132 @@
+"""What the master gathers of a test: rows into samples.parquet, health into generator.csv, and running tallies."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.load.health import CSV_COLUMNS, HealthRow
+from iam_loadtest.results.load_result import LOAD_RESULT_FILE
+from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.results.sample import WORKFLOW_STEP, SampleBlock, unpack
+from iam_loadtest.results.trial import GENERATOR_FILE, SAMPLES_FILE, WindowMarks
+
+if TYPE_CHECKING:
+    from iam_loadtest.results.sample_file import SampleWriter
+
+PART_SUFFIX = ".part"
+"""The samples file has this at the end of its name until it is complete."""
+RECENT_US = 5_000_000
+
+
+class Collector:
+    """Everything that arrived from the workers of one test. ``directory`` None: tallies only, no files."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory
+        self._writer = _writer(directory) if directory else None
+        self._recent: deque[tuple[int, SampleBlock]] = deque()
+        self.rows_by_step: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.chains: Counter[str] = Counter()
+        self.health: list[HealthRow] = []
+        self.sent: dict[int, int] = {}
+        self.window: WindowMarks = WindowMarks()
+        self.has_success_in_window = False
+        self.problem: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows that arrived."""
+        return self.rows_by_step.total()
+
+    def add(self, worker: int, report: Mapping[str, Any], now_us: int) -> None:
+        """Take a worker's report; ``now_us`` is the time since the trial's origin."""
+        self.failures.update(report.get("failures", {}))
+        self.health += [HealthRow.from_message(worker, row) for row in report.get("health", ())]
+        if report.get("samples"):
+            self._add_rows(worker, unpack(report["samples"]), now_us)
+
+    def add_total(self, worker: int, rows: int) -> None:
+        """Take a worker's own total of rows, its last word."""
+        self.sent[worker] = rows
+
+    def recent(self, now_us: int) -> list[SampleBlock]:
+        """Blocks that arrived in the last five seconds."""
+        while self._recent and self._recent[0][0] < now_us - RECENT_US:
+            self._recent.popleft()
+        return [block for _, block in self._recent]
+
+    def close(self) -> None:
+        """Complete the files: only now has samples.parquet its name. May be called twice."""
+        if self._writer is None or self._directory is None:
+            return
+        try:
+            self._writer.close()
+            (self._directory / (SAMPLES_FILE + PART_SUFFIX)).replace(self._directory / SAMPLES_FILE)
+            _write_health(self._directory / GENERATOR_FILE, self.health)
+        except OSError as error:
+            self.problem = f"{self._directory}: the samples cannot be written: {error.strerror or error}"
+        self._writer = None
+
+    def _add_rows(self, worker: int, block: SampleBlock, now_us: int) -> None:
+        if self._writer is not None and self.problem is None:
+            try:
+                self._writer.append(block, worker)
+            except OSError as error:
+                self.problem = f"{self._directory}: the samples cannot be written: {error.strerror or error}"
+        for code, rows in Counter(block.step_code).items():
+            self.rows_by_step[block.steps[code]] += rows
+        self._tally_chains(block)
+        self._recent.append((now_us, block))
+        self.recent(now_us)
+
+    def _tally_chains(self, block: SampleBlock) -> None:
+        if WORKFLOW_STEP not in block.steps:
+            return
+        workflow = block.steps.index(WORKFLOW_STEP)
+        for (step, outcome), rows in Counter(zip(block.step_code, block.outcome_code, strict=True)).items():
+            if step == workflow:
+                self.chains[block.outcomes[outcome]] += rows
+        self.has_success_in_window = self.has_success_in_window or _has_success(block, workflow, self.window)
+
+
+def refuse_to_overwrite(directory: Path) -> None:
+    """Raise UserError where a directory holds the samples of another test; make it where it is missing."""
+    for name in (SAMPLES_FILE, LOAD_RESULT_FILE):
+        if (directory / name).exists():
+            raise UserError(f"{directory}: already holds {name} of another test; name another directory.")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{directory}: cannot be made: {error.strerror}; name another directory.") from error
+
+
+def _writer(directory: Path) -> SampleWriter:
+    from iam_loadtest.results.sample_file import SampleWriter  # noqa: PLC0415  pyarrow: in the master alone
+
+    try:
+        return SampleWriter(directory / (SAMPLES_FILE + PART_SUFFIX))
+    except OSError as error:
+        raise UserError(f"{directory}: cannot be written: {error.strerror}; name another directory.") from error
+
+
+def _has_success(block: SampleBlock, workflow: int, window: WindowMarks) -> bool:
+    if window.window_start_us is None or Outcome.OK.value not in block.outcomes:
+        return False
+    start_us, end_us, ok = window.window_start_us, window.window_end_us, block.outcomes.index(Outcome.OK.value)
+    return any(
+        step == workflow and outcome == ok and start_us <= started_us and (end_us is None or started_us < end_us)
+        for started_us, step, outcome in zip(block.started_us, block.step_code, block.outcome_code, strict=True)
+    )
+
+
+def _write_health(path: Path, rows: list[HealthRow]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(CSV_COLUMNS)
+        writer.writerows(row.csv_fields() for row in sorted(rows, key=lambda row: (row.time_s, row.worker)))

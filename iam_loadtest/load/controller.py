@@ -1,0 +1,209 @@
+"""The controller of a trial: takes the master through ramp, warm-up, window and cool-down, and writes its result."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import gevent
+from gevent.event import Event
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.load.gathering import Gathering
+from iam_loadtest.load.master import FINISH_PATIENCE_S, Master
+from iam_loadtest.load.setup import LoadSetup
+from iam_loadtest.load.verdict import (
+    FIRST_CHAINS,
+    commonest_failure,
+    first_chains_failed,
+    load_result,
+    lost_workers,
+    progress,
+)
+from iam_loadtest.results.load_result import LoadResult, Progress, write_load_result, write_progress
+from iam_loadtest.results.trial import GeneratorHealth, TrialCounts, TrialStatus, WindowMarks
+
+_LOG = logging.getLogger(__name__)
+START_LIMIT_S = 50.0
+"""All workers must be there by then."""
+RAMP_MARGIN_S = 30.0
+EARLY_GRACE_S = 5.0
+"""What requests in flight are given where a trial ends early; what has no answer then counts as a timeout."""
+_LOOK_US = 200_000
+_PROGRESS_US = 1_000_000
+
+
+class EndTrialError(Exception):
+    """The trial ends here, before its time."""
+
+    def __init__(self, status: TrialStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Controller:
+    """One trial. The window's marks are planned instants of the master's clock, so it is exactly as long as asked."""
+
+    def __init__(self, environment: Any, setup: LoadSetup) -> None:
+        if setup.samples is None:
+            raise UserError("a trial keeps its samples; its spec must name a directory.")
+        self._environment = environment
+        self._runner = environment.runner
+        self._setup = setup
+        self._load = setup.scenario.load
+        self._directory = setup.samples
+        self._master = Master(environment, lambda text: _LOG.error("A worker cannot start: %s", text))
+        self._begun = Event()
+        self._all_spawned = Event()
+        self._done = Event()
+        self._interrupted: str | None = None
+        self._refused: str | None = None
+        self._next_progress_us = 0
+        environment.stop_timeout = setup.target.timeout_s + 2
+        environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.spawning_complete.add_listener(self._on_spawning_complete)
+        environment.events.test_stopping.add_listener(self._on_end_from_outside)
+        environment.events.quitting.add_listener(self._on_end_from_outside)
+
+    def run(self) -> None:
+        """The whole trial, however it ends; Locust's master then quits with exit code 0."""
+        early: tuple[TrialStatus, str] | None = None
+        try:
+            self._phases()
+        except EndTrialError as end:
+            early = (end.status, end.reason)
+            _LOG.error("The trial ends early (%s): %s", end.status, end.reason)
+        has_begun = self._begun.is_set()
+        write_load_result(self._directory, self._finish(early) if has_begun else _nothing(early))
+        write_progress(self._directory, Progress("done", 0, 0))
+        self._environment.process_exit_code = 0
+        self._done.set()
+        if self._interrupted is None:
+            self._quit(has_begun)
+
+    def interrupt(self, reason: str) -> None:
+        """End the trial soon and mark it interrupted."""
+        self._interrupted = self._interrupted or reason
+
+    def _phases(self) -> None:
+        self._await_start()
+        load = self._load
+        ramp_end_us = self._ramp()
+        start_us = ramp_end_us + int(load.warm_up_s * 1e6)
+        end_us = start_us + int(load.duration_s * 1e6)
+        self._gathering.set_window(WindowMarks(ramp_end_us, start_us, end_us))
+        self._pass_until("warm-up", start_us)
+        self._pass_until("window", end_us)
+        self._pass_until("cool-down", end_us + int(load.cool_down_s * 1e6))
+
+    def _await_start(self) -> None:
+        write_progress(self._directory, Progress("starting", 0, 0))
+        deadline = gevent.Timeout(START_LIMIT_S, False)
+        with deadline:
+            while not self._begun.is_set():
+                self._look()
+                gevent.sleep(_LOOK_US / 1e6)
+            return
+        there, asked = self._runner.worker_count, self._load.workers
+        raise EndTrialError(TrialStatus.INVALID, f"{there} of {asked} workers connected in {START_LIMIT_S:.0f} s")
+
+    def _ramp(self) -> int:
+        """Wait until all users run; when that was."""
+        users = self._load.users
+        self._gathering.users_planned = users
+        deadline_us = int((self._load.ramp_s + RAMP_MARGIN_S) * 1e6)
+        while not (self._all_spawned.is_set() and self._runner.user_count == users):
+            if self._gathering.elapsed_us >= deadline_us:
+                reason = f"{self._runner.user_count} of {users} users ran {RAMP_MARGIN_S:.0f} s after the ramp"
+                raise EndTrialError(TrialStatus.INVALID, reason)
+            self._turn("ramp", int(self._load.ramp_s * 1e6))
+        return self._gathering.elapsed_us
+
+    def _pass_until(self, phase: str, end_us: int) -> None:
+        while self._gathering.elapsed_us < end_us:
+            self._turn(phase, end_us)
+
+    def _turn(self, phase: str, end_us: int) -> None:
+        """Look whether all is well, show progress each second, and let a moment pass, not beyond ``end_us``."""
+        self._look()
+        now_us = self._gathering.elapsed_us
+        if now_us >= self._next_progress_us:
+            self._next_progress_us = now_us + _PROGRESS_US
+            left_s = round(max(end_us - now_us, 0) / 1e6, 1)
+            blocks = self._gathering.collector.recent(now_us)
+            write_progress(self._directory, progress(phase, left_s, self._runner.user_count, blocks, now_us))
+        left_us = end_us - now_us
+        gevent.sleep((min(_LOOK_US, left_us) if left_us > 0 else _LOOK_US) / 1e6)
+
+    def _look(self) -> None:
+        """Raise EndTrialError where going on is of no use."""
+        if self._interrupted:
+            raise EndTrialError(TrialStatus.INTERRUPTED, self._interrupted)
+        if self._refused or self._master.trouble:
+            raise EndTrialError(TrialStatus.FAILED, self._refused or str(self._master.trouble))
+        lost = self._master.lost()
+        if lost:
+            raise EndTrialError(TrialStatus.INVALID, lost_workers(lost, len(lost) + self._runner.worker_count))
+        if self._runner.exceptions:
+            raise EndTrialError(TrialStatus.FAILED, self._defect())
+        if self._master.gathering is not None and first_chains_failed(self._gathering.collector.chains):
+            why = commonest_failure(self._gathering.collector.failures)
+            raise EndTrialError(TrialStatus.FAILED, f"the first {FIRST_CHAINS} chains all failed, most often: {why}")
+
+    def _defect(self) -> str:
+        first = next(iter(self._runner.exceptions.values()))
+        where = first["traceback"].strip().splitlines()
+        return f"a user raised an exception, which is a defect: {first['msg']} ({where[-2].strip() if where else ''})"
+
+    def _finish(self, early: tuple[TrialStatus, str] | None) -> LoadResult:
+        gathering = self._gathering
+        self._master.finish(EARLY_GRACE_S if early else self._environment.stop_timeout)
+        if self._runner.exceptions and early is None:
+            gathering.defect = self._defect()
+        marks = gathering.collector.window
+        gathering.set_window(replace(marks, ended_us=gathering.elapsed_us))
+        return load_result(gathering.gathered(), early)
+
+    def _quit(self, has_begun: bool) -> None:
+        """Locust's main greenlet still waits for workers where the trial never began; only a signal ends that."""
+        if has_begun:
+            self._runner.quit()
+        else:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    @property
+    def _gathering(self) -> Gathering:
+        if self._master.gathering is None:  # pragma: no cover  set in _on_test_start
+            _not_begun()
+        return self._master.gathering
+
+    def _on_test_start(self, **_: Any) -> None:
+        try:
+            self._master.begin(self._setup)
+        except UserError as error:
+            self._refused = str(error)
+        else:
+            self._begun.set()
+
+    def _on_spawning_complete(self, **_: Any) -> None:
+        self._all_spawned.set()
+
+    def _on_end_from_outside(self, **_: Any) -> None:
+        """A signal, or Locust stopping by itself: save what there is before Locust lets the workers go."""
+        if not self._done.is_set():
+            self.interrupt("stopped by a signal before its end")
+            self._done.wait(EARLY_GRACE_S + FINISH_PATIENCE_S + 5)
+
+
+def _not_begun() -> NoReturn:
+    raise RuntimeError("the trial has not begun")
+
+
+def _nothing(early: tuple[TrialStatus, str] | None) -> LoadResult:
+    """The result of a trial that never began."""
+    status, reason = early or (TrialStatus.FAILED, "the trial did not begin")
+    return LoadResult(status, reason, WindowMarks(), GeneratorHealth(), TrialCounts())

@@ -1,0 +1,69 @@
+"""The side that generates load: opens the session of a test, probes its own health, reports what its users did."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+
+from iam_loadtest.load.health import HealthProbe
+from iam_loadtest.load.recorder import Recorder
+from iam_loadtest.load.session import Place, holder_of, open_session
+from iam_loadtest.load.setup import LoadSetup
+
+SetupSource = Callable[[Any], LoadSetup]
+"""Makes the setup of a test from a Locust environment; raises UserError."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class Generating:
+    """The tests of one generating process, one after the other."""
+
+    def __init__(self, environment: Any, setup_of: SetupSource) -> None:
+        self._environment = environment
+        self._setup_of = setup_of
+        self._recorder = Recorder(keeps_rows=False)
+        self._probe: HealthProbe | None = None
+        self._probing: gevent.Greenlet | None = None
+
+    def open(self, place: Place) -> None:
+        """Read and ask for all that the users need; they wait until :meth:`release`. Raises UserError."""
+        holder = holder_of(self._environment)
+        holder.clear()
+        setup = self._setup_of(self._environment)
+        self._recorder = Recorder(keeps_rows=setup.samples is not None)
+        own_workloads = [getattr(user_class, "workload", None) for user_class in self._environment.user_classes]
+        holder.session = open_session(setup, own_workloads, place, self._recorder)
+
+    def release(self, worker: int, shift_us: int) -> None:
+        """Let the users run, now that this process's clock is known."""
+        self._recorder.synchronise(shift_us)
+        self._probe = HealthProbe(worker, self._recorder.elapsed_us, lambda: self._environment.runner.user_count)
+        self._probing = gevent.spawn(self._probe.run)
+        holder_of(self._environment).is_ready.set()
+
+    def give_up(self) -> None:
+        """There will be no test: users that wait for one end."""
+        holder = holder_of(self._environment)
+        holder.clear()
+        holder.is_ready.set()
+
+    def close(self) -> None:
+        """The test is over: stop probing."""
+        if self._probing is not None:
+            self._probing.kill()
+            self._probing = None
+
+    @property
+    def rows(self) -> int:
+        """Rows of the test so far."""
+        return self._recorder.rows
+
+    def report(self) -> dict[str, Any]:
+        """What happened since the last call, as plain data; empty parts are left out."""
+        health = [row.to_message() for row in self._probe.take()] if self._probe else []
+        parts = {"samples": self._recorder.take(), "failures": self._recorder.failures.take(), "health": health}
+        return {name: part for name, part in parts.items() if part}

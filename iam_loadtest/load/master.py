@@ -1,0 +1,102 @@
+"""A Locust master: begins tests, gathers what workers send, and finishes a test before its workers leave."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from locust.runners import STATE_MISSING
+
+from iam_loadtest.load import message
+from iam_loadtest.load.clock import now_us
+from iam_loadtest.load.gathering import Gathering, poll
+from iam_loadtest.load.setup import LoadSetup
+
+_LOG = logging.getLogger(__name__)
+FINISH_PATIENCE_S = 15.0
+"""On top of the grace that requests in flight are given."""
+
+
+class Master:
+    """The master's side of the protocol in :mod:`iam_loadtest.load.message`."""
+
+    def __init__(self, environment: Any, on_trouble: Callable[[str], None]) -> None:
+        self._on_trouble_text = on_trouble
+        self._runner = environment.runner
+        self._slots: dict[str, int] = {}
+        self._finished: set[str] = set()
+        self.gathering: Gathering | None = None
+        self.trouble: str | None = None
+        self._runner.register_message(message.PING, self._on_ping)
+        self._runner.register_message(message.TROUBLE, self._on_trouble)
+        self._runner.register_message(message.FINISHED, self._on_finished)
+        environment.events.worker_report.add_listener(self._on_report)
+
+    def begin(self, setup: LoadSetup) -> Gathering:
+        """Start gathering a test and tell every worker; raises UserError where the files cannot be written."""
+        gathering = Gathering(setup)
+        workers = [id_ for id_, node in self._runner.clients.items() if node.state != STATE_MISSING]
+        self._slots = {id_: slot for slot, id_ in enumerate(sorted(workers, key=self._runner.get_worker_index))}
+        self._finished.clear()
+        self.trouble = None
+        gathering.workers = len(self._slots)
+        for client_id, slot in self._slots.items():
+            begin = {"origin_us": gathering.origin_us, "slot": slot, "slots": len(self._slots)}
+            self._runner.send_message(message.BEGIN, begin, client_id=client_id)
+        self.gathering = gathering
+        return gathering
+
+    def lost(self) -> list[int]:
+        """Workers of the test that are gone before they finished."""
+        clients = self._runner.clients
+        return [
+            slot
+            for client_id, slot in self._slots.items()
+            if client_id not in self._finished
+            and (client_id not in clients or clients[client_id].state == STATE_MISSING)
+        ]
+
+    def finish(self, grace_s: float) -> None:
+        """Have every worker stop its users and send the rest; return when all have, or are lost, or take too long.
+
+        Must not run in the greenlet that receives messages while a worker of the test is alive.
+        """
+        gathering = self.gathering
+        if gathering is None:
+            return
+        lost = self.lost()
+        for client_id, slot in self._slots.items():
+            if slot not in lost:
+                self._runner.send_message(message.FINISH, {"grace_s": grace_s}, client_id=client_id)
+        if not poll(self._is_finished, grace_s + FINISH_PATIENCE_S):
+            _LOG.error("Not every worker finished within %.0f s.", grace_s + FINISH_PATIENCE_S)
+        gathering.lost = self.lost()
+        gathering.collector.close()
+
+    def forget(self) -> None:
+        """The test is over; what still arrives belongs to no test."""
+        self.gathering = None
+        self._slots = {}
+
+    def _is_finished(self) -> bool:
+        return len(self._finished) + len(self.lost()) >= len(self._slots)
+
+    def _on_ping(self, msg: Any, **_: Any) -> None:
+        answer = {"sent_us": msg.data["sent_us"], "master_us": now_us()}
+        self._runner.send_message(message.PONG, answer, client_id=msg.node_id)
+
+    def _on_trouble(self, msg: Any, **_: Any) -> None:
+        if self.trouble is None:
+            self.trouble = str(msg.data["text"])
+            self._on_trouble_text(self.trouble)
+
+    def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        report = data.pop(message.REPORT_KEY, None)
+        if report is not None and self.gathering is not None and client_id in self._slots:
+            self.gathering.collector.add(self._slots[client_id], report, self.gathering.elapsed_us)
+
+    def _on_finished(self, msg: Any, **_: Any) -> None:
+        if self.gathering is not None and msg.node_id in self._slots:
+            self.gathering.collector.add_total(self._slots[msg.node_id], int(msg.data["rows"]))
+            self._finished.add(msg.node_id)

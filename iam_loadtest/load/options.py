@@ -1,0 +1,84 @@
+"""Options of a plain Locust run.
+
+No secret is an option: options show in the process list, and Locust sends them to workers in clear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from iam_loadtest.load.setup import (
+    CLIENT_SECRET_VARIABLE,
+    OWN_WORKLOAD,
+    Choices,
+    workload_choices,
+)
+from iam_loadtest.scenario.builtin import DEFAULT_ISSUER
+
+
+def add_options(parser: Any) -> None:
+    """Add the options to Locust's parser; four of them are fields of the web UI."""
+    for name, help_text, metavar in (
+        ("issuer", f"Issuer of the IAM; the scenario's, or {DEFAULT_ISSUER}, where empty.", "<url>"),
+        (
+            "client-id",
+            f"Client of the workload's first step, its secret in {CLIENT_SECRET_VARIABLE}; the scenario's where empty.",
+            "<id>",
+        ),
+        ("scope", "Scopes of the workload's first step; the scenario's where empty.", "<scopes>"),
+    ):
+        option = f"--{name}"
+        parser.add_argument(option, default="", help=help_text, metavar=metavar, env_var=_variable(name))
+    parser.add_argument(
+        "--workload",
+        default=OWN_WORKLOAD,
+        choices=list(workload_choices(_scenario_argument(sys.argv[1:]))),
+        help=f"What users run: a workload, mixed (all in equal shares), or {OWN_WORKLOAD}: what the locustfile says.",
+        env_var=_variable("workload"),
+    )
+    for name, help_text, metavar in (
+        ("scenario", "Scenario file whose clients, users, steps, workloads and target are used.", "<file>"),
+        ("topology", "Topology of the scenario; its first one where left out.", "<name>"),
+        ("samples", "Directory for samples.parquet (every request, exact) and load.json.", "<directory>"),
+        ("ca-bundle", "PEM file of further certificate authorities.", "<file>"),
+    ):
+        _add_hidden(parser, name, help_text, default="", metavar=metavar)
+    _add_hidden(parser, "insecure", "Do not check the server's certificate.", default=False, action="store_true")
+
+
+def choices_of(options: Any) -> Choices:
+    """The values of the options, as a command line or the web UI gave them."""
+    return Choices(
+        issuer=_text(options.issuer),
+        client_id=_text(options.client_id),
+        scope=_text(options.scope),
+        workload=_text(options.workload) or OWN_WORKLOAD,
+        scenario=_text(options.scenario),
+        topology=_text(options.topology),
+        samples=_text(options.samples),
+        ca_bundle=_text(options.ca_bundle),
+        insecure=bool(options.insecure),
+    )
+
+
+def _add_hidden(parser: Any, name: str, help_text: str, **settings: Any) -> None:
+    """An option that the web UI does not show: who may open the page may not name files of this machine."""
+    parser.add_argument(f"--{name}", help=help_text, include_in_web_ui=False, env_var=_variable(name), **settings)
+
+
+def _variable(option: str) -> str:
+    return "IAM_LOADTEST_" + option.upper().replace("-", "_")
+
+
+def _scenario_argument(arguments: Sequence[str]) -> str:
+    """The scenario on the command line, needed before it is parsed: its workloads are the choices of an option."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--scenario", default="")
+    return str(parser.parse_known_args(list(arguments))[0].scenario)
+
+
+def _text(value: object) -> str:
+    return str(value or "").strip()

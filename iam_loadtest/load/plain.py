@@ -1,0 +1,146 @@
+"""A plain ``locust -f``: one process or a master with workers. The window runs from all users to the stop."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import gevent
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.load.gathering import Gathering, refuse, report_trouble
+from iam_loadtest.load.generating import Generating, SetupSource
+from iam_loadtest.load.master import Master
+from iam_loadtest.load.session import Place
+from iam_loadtest.load.verdict import load_result
+from iam_loadtest.results.load_result import write_load_result
+from iam_loadtest.results.trial import SAMPLES_FILE, TrialStatus, WindowMarks
+
+_LOG = logging.getLogger(__name__)
+GRACE_S = 10.0
+"""What requests in flight are given at the end where ``--stop-timeout`` says nothing; Locust would cut them off."""
+PUMP_S = 1.0
+
+
+class PlainMaster:
+    """The master of a plain distributed run."""
+
+    def __init__(self, environment: Any, setup_of: SetupSource) -> None:
+        self._environment = environment
+        self._setup_of = setup_of
+        self._master = Master(environment, lambda text: report_trouble(environment, text))
+        give_grace(environment)
+        environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.spawning_complete.add_listener(self._on_spawning_complete)
+        environment.events.test_stopping.add_listener(self._on_test_stopping)
+
+    def _on_test_start(self, **_: Any) -> None:
+        try:
+            self._master.begin(self._setup_of(self._environment))
+        except UserError as error:
+            refuse(self._environment, error)
+
+    def _on_spawning_complete(self, **_: Any) -> None:
+        if self._master.gathering is not None:
+            open_window(self._master.gathering)
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        """Locust goes on to stop the workers only after this: everything arrives before they leave."""
+        gathering = self._master.gathering
+        if gathering is not None:
+            close_window(gathering)
+            self._master.finish(self._environment.stop_timeout)
+            save(gathering)
+            self._master.forget()
+
+
+class PlainLocal:
+    """A plain run in one process, which generates and gathers."""
+
+    def __init__(self, environment: Any, setup_of: SetupSource) -> None:
+        self._environment = environment
+        self._setup_of = setup_of
+        self._generating = Generating(environment, setup_of)
+        self._gathering: Gathering | None = None
+        self._pump: gevent.Greenlet | None = None
+        give_grace(environment)
+        environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.spawning_complete.add_listener(self._on_spawning_complete)
+        environment.events.test_stopping.add_listener(self._on_test_stopping)
+        environment.events.test_stop.add_listener(self._on_test_stop)
+
+    def _on_test_start(self, **_: Any) -> None:
+        try:
+            setup = self._setup_of(self._environment)
+            self._generating.open(Place())
+            self._gathering = Gathering(setup)
+        except UserError as error:
+            self._generating.give_up()
+            refuse(self._environment, error)
+        else:
+            self._generating.release(0, -self._gathering.origin_us)
+            self._pump = gevent.spawn(self._pump_rows)
+
+    def _pump_rows(self) -> None:
+        while True:
+            gevent.sleep(PUMP_S)
+            self._gather()
+
+    def _gather(self) -> None:
+        if self._gathering is not None:
+            self._gathering.collector.add(0, self._generating.report(), self._gathering.elapsed_us)
+
+    def _on_spawning_complete(self, **_: Any) -> None:
+        if self._gathering is not None:
+            open_window(self._gathering)
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        if self._gathering is not None:
+            close_window(self._gathering)
+
+    def _on_test_stop(self, **_: Any) -> None:
+        """The users have stopped: take the last rows and write the result."""
+        if self._gathering is None:
+            return
+        if self._pump is not None:
+            self._pump.kill()
+        self._generating.close()
+        self._gather()
+        self._gathering.collector.add_total(0, self._generating.rows)
+        self._gathering.collector.close()
+        save(self._gathering)
+        self._gathering = None
+
+
+def give_grace(environment: Any) -> None:
+    """Let requests in flight end before users are stopped, unless ``--stop-timeout`` says how long."""
+    environment.stop_timeout = environment.stop_timeout or GRACE_S
+
+
+def open_window(gathering: Gathering) -> None:
+    """The ramp is over. Further changes of the number of users do not move the window."""
+    if gathering.collector.window.ramp_end_us is None:
+        now_us = gathering.elapsed_us
+        gathering.set_window(WindowMarks(ramp_end_us=now_us, window_start_us=now_us))
+
+
+def close_window(gathering: Gathering) -> None:
+    """The test is being stopped."""
+    marks = gathering.collector.window
+    if marks.window_start_us is not None:
+        gathering.set_window(replace(marks, window_end_us=gathering.elapsed_us))
+
+
+def save(gathering: Gathering) -> None:
+    """Write load.json beside the samples and say so; a run stopped during its ramp is interrupted."""
+    directory = gathering.setup.samples
+    if directory is None:
+        return
+    gathering.set_window(replace(gathering.collector.window, ended_us=gathering.elapsed_us))
+    is_early = gathering.collector.window.window_start_us is None
+    early = (TrialStatus.INTERRUPTED, "stopped before all users ran") if is_early else None
+    result = load_result(gathering.gathered(), early)
+    write_load_result(directory, result)
+    verdict = str(result.status) if result.reason is None else f"{result.status}: {result.reason}"
+    _LOG.info("%s holds %d rows (%s).", directory / SAMPLES_FILE, result.counts.received, verdict)

@@ -1,0 +1,83 @@
+"""Put the package into a Locust run: options, setup of a test, samples, health, the result at the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import gevent
+import locust
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.load.controller import Controller
+from iam_loadtest.load.options import add_options, choices_of
+from iam_loadtest.load.plain import PlainLocal, PlainMaster
+from iam_loadtest.load.process_watch import PARENT_PID_VARIABLE, end_by_signal, watch_parent
+from iam_loadtest.load.setup import LoadSetup, setup_of_choices, setup_of_spec
+from iam_loadtest.load.worker import Worker
+from iam_loadtest.scenario.trial_spec import TRIAL_SPEC_VARIABLE, read_trial_spec
+
+_EVENTS: Any = locust.events  # Locust's event hooks carry no types
+_LOG = logging.getLogger(__name__)
+_SIDES: list[object] = []
+"""Listeners of this process: Locust keeps only weak ties to them."""
+
+
+@cache
+def install() -> None:
+    """Make a plain ``locust -f`` run know the package's options; more calls, from more locustfiles, change nothing."""
+    _EVENTS.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
+    _EVENTS.init.add_listener(_on_plain_init)
+
+
+@cache
+def install_trial() -> None:
+    """Make this process one of a trial, which the variable IAM_LOADTEST_TRIAL describes."""
+    _EVENTS.init.add_listener(_on_trial_init)
+
+
+def _on_plain_init(environment: Any, runner: Any, **_: Any) -> None:
+    if isinstance(runner, WorkerRunner):
+        _SIDES.append(Worker(environment, _plain_setup))
+    elif isinstance(runner, MasterRunner):
+        _SIDES.append(PlainMaster(environment, _plain_setup))
+    elif isinstance(runner, LocalRunner):
+        _SIDES.append(PlainLocal(environment, _plain_setup))
+
+
+def _on_trial_init(environment: Any, runner: Any, **_: Any) -> None:
+    try:
+        setup = _trial_setup(os.environ)
+        if isinstance(runner, WorkerRunner):
+            _SIDES.append(Worker(environment, lambda _: setup))
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the master decides when a trial ends
+        elif isinstance(runner, MasterRunner):
+            controller = Controller(environment, setup)
+            _SIDES.append(controller)
+            gevent.signal_handler(signal.SIGINT, end_by_signal)
+            gevent.spawn(controller.run)
+        else:
+            raise UserError("a trial needs a master and workers; start it with `iam-loadtest run`.")
+    except UserError as error:
+        _LOG.error("%s", error)
+        sys.exit(1)
+    if os.environ.get(PARENT_PID_VARIABLE):
+        gevent.spawn(watch_parent, int(os.environ[PARENT_PID_VARIABLE]), end_by_signal)
+
+
+def _plain_setup(environment: Any) -> LoadSetup:
+    return setup_of_choices(choices_of(environment.parsed_options))
+
+
+def _trial_setup(environ: Mapping[str, str]) -> LoadSetup:
+    spec = environ.get(TRIAL_SPEC_VARIABLE)
+    if not spec:
+        raise UserError(f"{TRIAL_SPEC_VARIABLE} is not set; start trials with `iam-loadtest run`.")
+    return setup_of_spec(read_trial_spec(Path(spec)))

@@ -1,0 +1,64 @@
+"""Keeps every request of one process as a row, until the rows are shipped."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from iam_loadtest.load.failure_text import FailureTexts
+from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.results.sample import WORKFLOW_STEP, SampleBuffer
+
+MAX_BACKENDS = 250
+OTHER_BACKEND = "(other)"
+
+
+class Recorder:
+    """The rows of one process since they were last taken, and the totals since the start.
+
+    :meth:`synchronise` comes before the first row. Without ``keeps_rows`` only the failures' texts are counted.
+    """
+
+    def __init__(self, keeps_rows: bool = True) -> None:
+        self._shift_us = 0
+        self._keeps_rows = keeps_rows
+        self._buffer = SampleBuffer()
+        self._backends: set[str] = set()
+        self.rows_by_step: Counter[str] = Counter()
+        self.failures = FailureTexts()
+
+    @property
+    def rows(self) -> int:
+        """Rows kept since the start, shipped or not."""
+        return self.rows_by_step.total()
+
+    def synchronise(self, shift_us: int) -> None:
+        """Set what turns this process's clock into time since the trial's origin."""
+        self._shift_us = shift_us
+
+    def elapsed_us(self, local_us: int) -> int:
+        """A reading of this process's clock as time since the trial's origin."""
+        return local_us + self._shift_us
+
+    def request(self, sent_us: int, step: str, latency_us: int, status: int, outcome: Outcome, backend: str) -> None:
+        """Keep one request; ``sent_us`` is this process's clock."""
+        if not self._keeps_rows:
+            return
+        if backend not in self._backends:
+            backend = self._bounded(backend)
+        self.rows_by_step[step] += 1
+        self._buffer.append(sent_us + self._shift_us, step, latency_us, 0, status, outcome.value, backend)
+
+    def chain(self, started_us: int, latency_us: int, status: int, outcome: Outcome) -> None:
+        """Keep the row of a whole chain that ended, well or at a failed step."""
+        self.request(started_us, WORKFLOW_STEP, latency_us, status, outcome, "")
+
+    def take(self) -> bytes:
+        """The rows since the last call, packed; empty where there are none."""
+        return self._buffer.pack() if len(self._buffer) else b""
+
+    def _bounded(self, backend: str) -> str:
+        """The backend's name, unless the header seems to name requests rather than nodes."""
+        if len(self._backends) >= MAX_BACKENDS:
+            return OTHER_BACKEND
+        self._backends.add(backend)
+        return backend

@@ -1,0 +1,125 @@
+"""Reads one HTTP/1.1 answer after another from a connection's bytes, by httptools (llhttp)."""
+
+from __future__ import annotations
+
+import zlib
+
+import httptools
+
+from iam_loadtest.load.transport import TransportFailureError
+from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
+from iam_loadtest.results.outcome import Outcome
+
+MAX_HEAD_BYTES = 1 << 16
+MAX_BACKEND_CHARACTERS = 64
+
+
+class ResponseReader:
+    """The answer being read. :meth:`begin` before each request; :meth:`feed` until :attr:`complete`.
+
+    Interim answers (1xx) are skipped. ``keep_alive`` is asked of the parser while the message completes: later
+    it says no whatever was sent.
+    """
+
+    def __init__(self, backend_header: str) -> None:
+        self._backend_header = backend_header.lower().encode()
+        self._parser = httptools.HttpResponseParser(self)
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the last answer."""
+        self.status = 0
+        self.complete = False
+        self.keep_alive = False
+        self.retry_after = False
+        self.backend = ""
+        self.has_bytes = False
+        self._head_bytes = 0
+        self._in_body = False
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._is_framed = False
+        self._encoding = b""
+
+    def feed(self, data: bytes) -> None:
+        """Read on; raises TransportFailureError where the bytes are no HTTP, too many, or follow the answer."""
+        self.has_bytes = True
+        if not self._in_body:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            raise cause if isinstance(cause, TransportFailureError) else error from None
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            raise _protocol_error("the answer is not HTTP/1.1", self.status) from error
+        if not self._in_body and self._head_bytes > MAX_HEAD_BYTES:
+            raise _protocol_error(f"the headers are larger than {MAX_HEAD_BYTES} bytes", self.status)
+
+    def end_of_stream(self) -> bool:
+        """Whether the answer is complete now that the server has closed: its body ran to the end of the stream."""
+        self.complete = self.complete or (self._in_body and not self._is_framed)
+        return self.complete
+
+    def body(self) -> bytes:
+        """The body of the answer, decompressed within the size limit."""
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        return _decompress(body, self._encoding, self.status) if self._encoding else body
+
+    def on_message_begin(self) -> None:
+        """Called by the parser; a second message before the next request would be taken for its answer."""
+        if self.complete:
+            raise _protocol_error("more bytes came than one answer", self.status)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by the parser for each header."""
+        name = name.lower()
+        if name == self._backend_header:
+            self.backend = value.decode("latin-1")[:MAX_BACKEND_CHARACTERS]
+        elif name == b"content-length" or (name == b"transfer-encoding" and value.lower().endswith(b"chunked")):
+            self._is_framed = True
+        elif name == b"retry-after":
+            self.retry_after = True
+        elif name == b"content-encoding" and value.lower() != b"identity":
+            self._encoding = value.lower()
+
+    def on_headers_complete(self) -> None:
+        """Called by the parser after the last header."""
+        self.status = self._parser.get_status_code()
+        self._in_body = True
+
+    def on_body(self, part: bytes) -> None:
+        """Called by the parser for each part of the body."""
+        self._body_bytes += len(part)
+        if self._body_bytes > MAX_BODY_BYTES:
+            raise _too_large(self.status)
+        self._body.append(part)
+
+    def on_message_complete(self) -> None:
+        """Called by the parser at the end of the answer."""
+        if 100 <= self.status < 200:
+            self.begin()
+            return
+        self.keep_alive = self._parser.should_keep_alive()
+        self.complete = True
+
+
+def _decompress(body: bytes, encoding: bytes, status: int) -> bytes:
+    if encoding not in {b"gzip", b"deflate"}:
+        raise _protocol_error("the answer has a Content-Encoding that was not asked for", status)
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        text = unpacker.decompress(body, MAX_BODY_BYTES)
+    except zlib.error as error:
+        raise _protocol_error("the compressed answer is damaged", status) from error
+    if unpacker.unconsumed_tail:
+        raise _too_large(status)
+    return text
+
+
+def _too_large(status: int) -> TransportFailureError:
+    return _protocol_error(f"the answer is larger than {MAX_BODY_BYTES} bytes", status)
+
+
+def _protocol_error(detail: str, status: int) -> TransportFailureError:
+    return TransportFailureError(Outcome.PROTOCOL_ERROR, detail, status)

@@ -1,0 +1,114 @@
+"""What all users of one process share in one test: the workloads made ready, the recorder, the numbering of users."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from gevent.event import Event
+
+from iam_loadtest.flow.chain import UserLogin
+from iam_loadtest.flow.prepare import ReadyWorkload, prepare_workload
+from iam_loadtest.load.discovery import find_endpoints
+from iam_loadtest.load.http_transport import HttpTransport
+from iam_loadtest.load.recorder import Recorder
+from iam_loadtest.load.setup import LoadSetup, with_first_client
+from iam_loadtest.load.transport import Transport, settings_of
+from iam_loadtest.load.virtual_user import Answered, VirtualUser
+
+_ATTRIBUTE = "iam_loadtest_session"
+MIN_PHASE_S = 1.0
+"""Users that start together spread their first requests over this time, or over the think time where it is longer."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which share of the users a process runs: share number ``slot`` of ``slots``."""
+
+    slot: int = 0
+    slots: int = 1
+
+
+class LoadSession:
+    """One test in one generating process. ``is_ready`` is set once the process's clock is known."""
+
+    def __init__(
+        self,
+        workloads: Mapping[str, ReadyWorkload],
+        setup: LoadSetup,
+        place: Place,
+        transport: Callable[[], Transport],
+        recorder: Recorder,
+    ) -> None:
+        self._workloads = workloads
+        self._setup = setup
+        self._place = place
+        self._transport = transport
+        self._numbers = count()
+        self.recorder = recorder
+        self.think_time_s = setup.scenario.load.think_time_s
+
+    def start_user(
+        self, own_workload: str | None, report: Callable[[Answered], None], is_stopping: Callable[[], bool]
+    ) -> tuple[VirtualUser, float]:
+        """A new user of this process, and the seconds it waits first, so that users are not in step."""
+        number = next(self._numbers)
+        names = self._setup.workloads_for(own_workload)
+        workload = self._workloads[names[number % len(names)]]
+        user = VirtualUser(
+            workload, self._login(workload, number), self._transport(), self.recorder, report, is_stopping
+        )
+        return user, self._phase_s(number)
+
+    def _login(self, workload: ReadyWorkload, number: int) -> UserLogin:
+        """Processes share no login where there is one for each of them; users of one where its share suffices."""
+        share = workload.users[self._place.slot % len(workload.users) :: self._place.slots]
+        return share[number % len(share)]
+
+    def _phase_s(self, number: int) -> float:
+        chance = random.Random(f"{self._setup.scenario.seed}-{self._place.slot}-{number}")  # noqa: S311  no secret
+        return chance.uniform(0, max(MIN_PHASE_S, self.think_time_s))
+
+
+class SessionHolder:
+    """The session of this process, if a test could be started; users wait for it to be ready."""
+
+    def __init__(self) -> None:
+        self.session: LoadSession | None = None
+        self.is_ready = Event()
+
+    def clear(self) -> None:
+        """There is no test now."""
+        self.session = None
+        self.is_ready.clear()
+
+
+def holder_of(environment: Any) -> SessionHolder:
+    """The holder that belongs to a Locust environment; made when first asked for."""
+    holder: SessionHolder | None = getattr(environment, _ATTRIBUTE, None)
+    if holder is None:
+        holder = SessionHolder()
+        setattr(environment, _ATTRIBUTE, holder)
+    return holder
+
+
+def open_session(
+    setup: LoadSetup,
+    own_workloads: Iterable[str | None],
+    place: Place,
+    recorder: Recorder,
+    environ: Mapping[str, str] = os.environ,
+) -> LoadSession:
+    """A session with everything read and asked for that its users need; raises UserError where something is wrong."""
+    names = dict.fromkeys(name for own in own_workloads for name in setup.workloads_for(own))
+    settings = settings_of(setup.target, setup.directory)
+    endpoints = find_endpoints(setup, settings)
+    workloads = {
+        name: prepare_workload(with_first_client(setup, name, environ), name, endpoints, setup.directory, environ)
+        for name in names
+    }
+    return LoadSession(workloads, setup, place, lambda: HttpTransport(settings), recorder)

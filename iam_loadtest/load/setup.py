@@ -1,0 +1,171 @@
+"""What a Locust process is to do: from the options of a command line, or from a trial's spec. No network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.scenario.builtin import DEFAULT_ISSUER, PUBLIC_CLIENT_SECRETS
+from iam_loadtest.scenario.load_file import load_scenario, parse_scenario
+from iam_loadtest.scenario.model import Client, Scenario, Target, UrlTopology
+from iam_loadtest.scenario.secret import SecretRef
+from iam_loadtest.scenario.trial_spec import TrialSpec
+
+CLIENT_SECRET_VARIABLE = "IAM_LOADTEST_CLIENT_SECRET"  # noqa: S105  the name of a variable
+PASSWORD_VARIABLE = "IAM_LOADTEST_PASSWORD"  # noqa: S105  the name of a variable
+
+OWN_WORKLOAD = "default"
+"""The choice that leaves each user class its own workload."""
+ALL_WORKLOADS = "mixed"
+"""The choice that runs every workload, in equal shares of the users."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The options of a plain Locust run; empty texts mean: not given."""
+
+    issuer: str = ""
+    client_id: str = ""
+    scope: str = ""
+    workload: str = OWN_WORKLOAD
+    scenario: str = ""
+    topology: str = ""
+    samples: str = ""
+    ca_bundle: str = ""
+    insecure: bool = False
+
+
+@dataclass(frozen=True)
+class LoadSetup:
+    """Everything that a generating process needs before it talks to anyone; secrets only by reference.
+
+    ``workload`` is a workload's name, :data:`ALL_WORKLOADS`, or None for each user class's own. Relative files of the
+    scenario stand in ``directory``. ``samples`` is where rows go, or None where they are not kept. ``choices`` are
+    the options of a plain run, None in a trial.
+    """
+
+    scenario: Scenario
+    issuer: str
+    target: Target
+    directory: Path
+    workload: str | None
+    samples: Path | None
+    is_embedded: bool
+    choices: Choices | None = None
+
+    def workloads_for(self, own: str | None) -> tuple[str, ...]:
+        """The workloads that users of a class run whose own workload is ``own``; raises UserError for unknown ones."""
+        chosen = self.workload or own or ALL_WORKLOADS
+        if chosen == ALL_WORKLOADS:
+            return tuple(self.scenario.workloads)
+        if chosen not in self.scenario.workloads:
+            raise UserError(_unknown("workload", chosen, (*self.scenario.workloads, ALL_WORKLOADS)))
+        return (chosen,)
+
+
+def setup_of_spec(spec: TrialSpec) -> LoadSetup:
+    """The setup of one trial of the scenario runner."""
+    scenario = load_scenario(Path(spec.scenario_file), spec.overrides)
+    return LoadSetup(
+        scenario=scenario,
+        issuer=spec.issuer,
+        target=scenario.target_of(spec.topology),
+        directory=Path(spec.secrets_directory),
+        workload=spec.workload,
+        samples=Path(spec.directory),
+        is_embedded=not isinstance(scenario.topologies[spec.topology], UrlTopology),
+    )
+
+
+def setup_of_choices(choices: Choices) -> LoadSetup:
+    """The setup of a plain Locust run; raises UserError where the options do not fit together."""
+    scenario = _scenario_of(choices)
+    topology = _topology_of(choices, scenario)
+    chosen = scenario.topologies[topology]
+    workload = None if choices.workload == OWN_WORKLOAD else choices.workload
+    setup = LoadSetup(
+        scenario=scenario,
+        issuer=choices.issuer or (chosen.issuer if isinstance(chosen, UrlTopology) else DEFAULT_ISSUER),
+        target=_target_of(choices, scenario, topology),
+        directory=Path(choices.scenario).parent if choices.scenario else Path(),
+        workload=workload,
+        samples=Path(choices.samples) if choices.samples else None,
+        is_embedded=not isinstance(chosen, UrlTopology),
+        choices=choices,
+    )
+    if workload is not None:
+        setup.workloads_for(None)
+    return setup
+
+
+def with_first_client(setup: LoadSetup, workload: str, environ: Mapping[str, str]) -> Scenario:
+    """The scenario with client and scope of the workload's first step as chosen, and secrets from the environment.
+
+    The client's other steps follow it (a refresh is the same client's); other clients stay as they are. A trial's
+    scenario is never changed.
+    """
+    scenario, choices = setup.scenario, setup.choices
+    if choices is None:
+        return scenario
+    first = scenario.workloads[workload][0]
+    step = scenario.steps[first]
+    clients = {**scenario.clients, step.client: _client(scenario.clients[step.client], choices.client_id, environ)}
+    steps = {**scenario.steps, first: step.model_copy(update={"scope": choices.scope or step.scope})}
+    users = scenario.users
+    if environ.get(PASSWORD_VARIABLE) and users.file is None:
+        users = users.model_copy(update={"password": SecretRef(env=PASSWORD_VARIABLE)})
+    return scenario.model_copy(update={"clients": clients, "steps": steps, "users": users})
+
+
+def workload_choices(scenario_file: str) -> tuple[str, ...]:
+    """What ``--workload`` may be: a scenario's own workloads, the built-in ones where the file is not readable."""
+    try:
+        names = tuple(_scenario_of(Choices(scenario=scenario_file)).workloads)
+    except UserError:
+        names = tuple(_scenario_of(Choices()).workloads)
+    return (OWN_WORKLOAD, *names, ALL_WORKLOADS)
+
+
+def _client(client: Client, client_id: str, environ: Mapping[str, str]) -> Client:
+    name = client_id or client.id
+    if environ.get(CLIENT_SECRET_VARIABLE):
+        return client.model_copy(update={"id": name, "secret": SecretRef(env=CLIENT_SECRET_VARIABLE)})
+    if name == client.id or client.secret is None:
+        return client.model_copy(update={"id": name})
+    public = PUBLIC_CLIENT_SECRETS.get(name)
+    secret = SecretRef(literal=public) if public else SecretRef(env=CLIENT_SECRET_VARIABLE)
+    return client.model_copy(update={"id": name, "secret": secret})
+
+
+def _scenario_of(choices: Choices) -> Scenario:
+    if choices.scenario:
+        return load_scenario(Path(choices.scenario))
+    document: dict[str, Any] = {"name": "locust", "topologies": {"built-in": {"provider": "embedded"}}}
+    return parse_scenario(document, "the built-in scenario")
+
+
+def _topology_of(choices: Choices, scenario: Scenario) -> str:
+    if choices.topology and not choices.scenario:
+        raise UserError("--topology is given without --scenario; name the scenario file that holds the topology.")
+    name = choices.topology or next(iter(scenario.topologies))
+    if name not in scenario.topologies:
+        raise UserError(_unknown("topology", name, tuple(scenario.topologies)))
+    return name
+
+
+def _target_of(choices: Choices, scenario: Scenario, topology: str) -> Target:
+    changes: dict[str, Any] = {}
+    if choices.ca_bundle:
+        changes["ca_bundle"] = str(Path(choices.ca_bundle).absolute())
+    if choices.insecure:
+        changes["verify_tls"] = False
+    if choices.issuer:
+        changes["token_endpoint"] = None
+    return scenario.target_of(topology).model_copy(update=changes)
+
+
+def _unknown(option: str, value: str, known: tuple[str, ...]) -> str:
+    return f"{option} is {value!r}; it must be one of: {', '.join(known)}."

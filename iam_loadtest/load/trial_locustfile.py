@@ -1,0 +1,13 @@
+"""The locustfile of one trial: started by the scenario runner as one master and N workers, never by hand."""
+
+from locust import runners
+
+from iam_loadtest.load.plugin import install_trial
+from iam_loadtest.load.users import WorkloadUser
+
+runners.WORKER_REPORT_INTERVAL = 1.0  # seconds; the progress is of the last second, not of the last three
+runners.MASTER_HEARTBEAT_TIMEOUT = 10  # seconds; workers end soon after their master is gone
+
+install_trial()
+
+__all__ = ["WorkloadUser"]

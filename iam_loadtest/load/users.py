@@ -1,0 +1,96 @@
+"""Locust's users: each runs the chains of a workload, one after the other, over a connection of its own."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from locust import User, task
+from locust.exception import CatchResponseError, StopUser
+from locust.user.task import LOCUST_STATE_STOPPING
+
+from iam_loadtest.load.session import holder_of
+from iam_loadtest.load.virtual_user import Answered, VirtualUser
+
+
+class TokenUser(User):
+    """Base of the users; ``workload`` names what a class runs unless ``--workload`` says otherwise.
+
+    A failed request is recorded and the user goes on; an exception is a defect, which Locust shows under Exceptions.
+    """
+
+    abstract = True
+    workload: str | None = None
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._virtual: VirtualUser | None = None
+        self._wait_s = 0.0
+        self._think_time_s = 0.0
+
+    @task
+    def run_chain(self) -> None:
+        """Run one chain; the first call only takes up the user's place and phase."""
+        if self._virtual is None:
+            self._virtual = self._begin()
+        else:
+            self._virtual.run_chain()
+
+    def wait_time(self) -> float:
+        """Seconds until the next chain: the think time, after the user's phase."""
+        wait_s, self._wait_s = self._wait_s, self._think_time_s
+        return wait_s
+
+    def on_stop(self) -> None:
+        """Close the connection."""
+        if self._virtual is not None:
+            self._virtual.close()
+
+    def _begin(self) -> VirtualUser:
+        holder = holder_of(self.environment)
+        holder.is_ready.wait()
+        if holder.session is None:
+            raise StopUser
+        self._think_time_s = holder.session.think_time_s
+        virtual, self._wait_s = holder.session.start_user(self.workload, self._report, self._is_stopping)
+        return virtual
+
+    def _is_stopping(self) -> bool:
+        return self._state == LOCUST_STATE_STOPPING
+
+    def _report(self, answered: Answered) -> None:
+        """Fire Locust's request event, without anything that holds a token."""
+        latency_ms = answered.latency_us / 1000
+        self.environment.events.request.fire(
+            request_type=answered.request.method,
+            name=answered.request.step,
+            response_time=latency_ms,
+            response_length=answered.response_bytes,
+            response=None,
+            context=self.context(),
+            exception=CatchResponseError(answered.failure) if answered.failure else None,
+            start_time=time.time() - latency_ms / 1000,
+            url=answered.request.url,
+        )
+
+
+class AccessTokenUser(TokenUser):
+    """Asks for access tokens: issue."""
+
+    workload = "access"
+
+
+class RefreshTokenUser(TokenUser):
+    """Asks for tokens of a user and refreshes them: issue, refresh."""
+
+    workload = "refresh"
+
+
+class TokenExchangeUser(TokenUser):
+    """The whole chain: issue, refresh, exchange the refreshed token."""
+
+    workload = "workflow"
+
+
+class WorkloadUser(TokenUser):
+    """Runs the workload that ``--workload`` names; every one of them, in equal shares, where it names none."""

@@ -1,0 +1,87 @@
+"""A Locust worker: relates its clock to the master's, ships rows with Locust's reports, and finishes on request."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import gevent
+from gevent.queue import Queue
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.load import message
+from iam_loadtest.load.clock import PINGS, Ping, now_us, offset_us
+from iam_loadtest.load.generating import Generating, SetupSource
+from iam_loadtest.load.session import Place
+
+_LOG = logging.getLogger(__name__)
+_PONG_PATIENCE_S = 5.0
+
+
+class Worker:
+    """The worker's side of the protocol in :mod:`iam_loadtest.load.message`."""
+
+    def __init__(self, environment: Any, setup_of: SetupSource) -> None:
+        self._environment = environment
+        self._runner = environment.runner
+        self._generating = Generating(environment, setup_of)
+        self._begin: dict[str, int] | None = None
+        self._pongs: Queue[Ping] = Queue()
+        self._runner.register_message(message.BEGIN, self._on_begin)
+        self._runner.register_message(message.PONG, self._on_pong)
+        self._runner.register_message(message.FINISH, self._on_finish, concurrent=True)
+        environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.report_to_master.add_listener(self._on_report)
+
+    def _on_begin(self, msg: Any, **_: Any) -> None:
+        self._begin = msg.data
+
+    def _on_pong(self, msg: Any, **_: Any) -> None:
+        self._pongs.put(Ping(msg.data["sent_us"], msg.data["master_us"], now_us()))
+
+    def _on_test_start(self, **_: Any) -> None:
+        """Open the session here, before Locust starts the first user; the handshake needs the message loop."""
+        try:
+            if self._begin is None:
+                raise UserError("the master did not say when the test began; start it with the same locustfile.")
+            self._generating.open(Place(self._begin["slot"], self._begin["slots"]))
+        except UserError as error:
+            self._give_up(error)
+        else:
+            gevent.spawn(self._release, self._begin)
+
+    def _release(self, begin: dict[str, int]) -> None:
+        try:
+            offset = offset_us(self._handshake())
+        except UserError as error:
+            self._give_up(error)
+        else:
+            self._generating.release(begin["slot"], offset - begin["origin_us"])
+
+    def _handshake(self) -> list[Ping]:
+        while not self._pongs.empty():
+            self._pongs.get()
+        return [self._ping() for _ in range(PINGS)]
+
+    def _ping(self) -> Ping:
+        self._runner.send_message(message.PING, {"sent_us": now_us()})
+        with gevent.Timeout(_PONG_PATIENCE_S, UserError("the master does not answer the handshake of clocks.")):
+            pong: Ping = self._pongs.get()
+            return pong
+
+    def _give_up(self, error: UserError) -> None:
+        self._generating.give_up()
+        self._runner.send_message(message.TROUBLE, {"text": str(error)})
+
+    def _on_report(self, data: dict[str, Any], **_: Any) -> None:
+        report = self._generating.report()
+        if report:
+            data[message.REPORT_KEY] = report
+
+    def _on_finish(self, msg: Any, **_: Any) -> None:
+        """Stop the users, then send everything: Locust's own report, which carries ours, before the total."""
+        self._environment.stop_timeout = msg.data["grace_s"]
+        self._runner.stop()
+        self._generating.close()
+        self._runner._send_stats()
+        self._runner.send_message(message.FINISHED, {"rows": self._generating.rows})
