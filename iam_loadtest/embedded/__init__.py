@@ -1,1 +1,1 @@
-"""The built-in IAM: a stand-in that answers as INDIGO IAM does, so that a load test needs nothing else. For tests only."""
+"""The built-in IAM: a stand-in that answers as INDIGO IAM does, so that a load test needs nothing else."""

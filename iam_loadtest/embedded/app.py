@@ -11,20 +11,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from iam_loadtest.embedded.browser import authorize, consent, login, login_page
 from iam_loadtest.embedded.client_auth import credentials_of
 from iam_loadtest.embedded.context import ClientRequest, Iam
+from iam_loadtest.embedded.device import device_approve, device_authorization, device_page, device_verify
 from iam_loadtest.embedded.discovery import discovery_document
 from iam_loadtest.embedded.introspection import introspect, revoke, userinfo
 from iam_loadtest.embedded.metrics import Board, Part
 from iam_loadtest.embedded.problem import BEARER_UNKNOWN, OAuthError
 from iam_loadtest.embedded.store import DatabaseError, Transaction
-from iam_loadtest.embedded.token_endpoint import (
-    database_refusal,
-    error_response,
-    json_response,
-    read_form,
-    token_endpoint,
-)
+from iam_loadtest.embedded.token_endpoint import token_endpoint
+from iam_loadtest.embedded.wire import database_refusal, error_response, json_response, read_form
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 STAND_IN = "iam_loadtest built-in IAM: a stand-in for tests, not for real identities"
@@ -40,11 +37,33 @@ def build_app(iam: Iam, board: Board, part: Part) -> Starlette:
             Route("/userinfo", _guarded(iam, part, _userinfo(iam)), methods=["GET", "POST"]),
             Route("/jwk", _constant(iam.signer.jwks)),
             Route("/.well-known/openid-configuration", _constant(orjson.dumps(discovery_document(iam)))),
+            Route("/devicecode", _guarded(iam, part, _device_authorization(iam)), methods=["POST"]),
+            *_pages(iam, part),
             Route("/health", _health(iam)),
             Route("/metrics", _metrics(board)),
             Route("/", _front_page),
         ]
     )
+
+
+def _pages(iam: Iam, part: Part) -> list[Route]:
+    """What a browser sees."""
+
+    def route(path: str, method: str, handler: Callable[[Iam, Request], Awaitable[Response]]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            return await handler(iam, request)
+
+        return Route(path, _guarded(iam, part, endpoint), methods=[method])
+
+    return [
+        route("/login", "GET", login_page),
+        route("/login", "POST", login),
+        route("/authorize", "GET", authorize),
+        route("/authorize", "POST", consent),
+        route("/device", "GET", device_page),
+        route("/device/verify", "POST", device_verify),
+        route("/device/approve", "POST", device_approve),
+    ]
 
 
 async def is_healthy(iam: Iam) -> bool:
@@ -79,6 +98,13 @@ async def _client_request(request: Request) -> ClientRequest:
 def _introspect(iam: Iam) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         return json_response(await introspect(iam, await _client_request(request)))
+
+    return endpoint
+
+
+def _device_authorization(iam: Iam) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        return json_response(await device_authorization(iam, await _client_request(request)))
 
     return endpoint
 

@@ -12,7 +12,8 @@ _SOURCE = "org.springframework.security.authentication.UsernamePasswordAuthentic
 _KEPT_PARAMETERS = frozenset(
     {
         "grant_type", "scope", "client_id", "username", "audience", "resource", "redirect_uri", "response_type",
-        "state", "subject", "nonce", "code_challenge", "code_challenge_method", "subject_token_type", "requested_token_type",
+        "state", "subject", "nonce", "code_challenge", "code_challenge_method", "subject_token_type",
+        "requested_token_type",
     }
 )  # fmt: skip
 

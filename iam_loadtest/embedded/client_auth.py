@@ -91,15 +91,14 @@ def _secret_matches(client: Client, secret: str) -> bool:
 def _assertion_matches(client: Client, assertion: str, audiences: tuple[str, ...]) -> bool:
     """Signature, expiry, audience and issuer of a client assertion: RFC 7523 section 3."""
     if client.auth_method == "private_key_jwt":
-        keys, algorithms = _public_keys(client), _ASYMMETRIC
-    elif client.auth_method == "client_secret_jwt" and client.hmac_secret:
-        keys, algorithms = [client.hmac_secret], ("HS256",)
-    else:
-        return False
-    return any(_verifies(assertion, key, algorithms, client.client_id, audiences) for key in keys)
+        keys = _public_keys(client)
+        return any(_verifies(assertion, key, _ASYMMETRIC, client.client_id, audiences) for key in keys)
+    if client.auth_method == "client_secret_jwt" and client.hmac_secret:
+        return _verifies(assertion, client.hmac_secret, ("HS256",), client.client_id, audiences)
+    return False
 
 
-def _public_keys(client: Client) -> list[jwt.PyJWK | str]:
+def _public_keys(client: Client) -> list[jwt.PyJWK]:
     return [jwt.PyJWK(jwk) for jwk in json.loads(client.jwks or '{"keys": []}')["keys"]]
 
 

@@ -11,7 +11,8 @@ from iam_loadtest.embedded.issue import user_claims
 from iam_loadtest.embedded.problem import (
     CLIENT_BASIC,
     CLIENT_OTHER,
-    EXCHANGE_DENIED,
+    FORBIDDEN,
+    INSUFFICIENT_SCOPE,
     OAuthError,
     unknown_bearer_token,
 )
@@ -64,10 +65,10 @@ async def userinfo(iam: Iam, value: str) -> dict[str, Any]:
         raise unknown_bearer_token(value)
     scopes = frozenset(str(claims.get("scope", "")).split())
     if "openid" not in scopes:
-        raise OAuthError(EXCHANGE_DENIED, "Insufficient scope for this resource: openid is needed")
+        raise OAuthError(INSUFFICIENT_SCOPE, "Insufficient scope for this resource: openid is needed")
     account = await iam.store.read(lambda: load_account_by_uuid(claims["sub"]))
     if account is None:
-        raise OAuthError(EXCHANGE_DENIED, "The token is not about a user")
+        raise OAuthError(FORBIDDEN, "The token is not about a user")
     return user_claims(account, scopes)
 
 

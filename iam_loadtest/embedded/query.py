@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from iam_loadtest.embedded.entity import (
     Account,
     Client,
@@ -76,7 +74,9 @@ def find_access_token(value: str) -> Transaction[StoredAccessToken | None]:
     if not found.rows:
         return None
     scopes = yield "SELECT scope FROM token_scope WHERE owner_id = ?", (found.rows[0][0],)
-    return StoredAccessToken(*found.rows[0], frozenset(_firsts(scopes.rows)))
+    token_id, stored, expiration, client_id, holder_id = found.rows[0]
+    names = frozenset(row[0] for row in scopes.rows)
+    return StoredAccessToken(token_id, stored, expiration, client_id, holder_id, names)
 
 
 def load_holder(holder_id: int) -> Transaction[Holder]:
@@ -85,15 +85,11 @@ def load_holder(holder_id: int) -> Transaction[Holder]:
     children = yield _HOLDER_CHILDREN, (holder_id, holder_id)
     scopes = frozenset(name for kind, name, _ in children.rows if kind == "s")
     parameters = {name: value for kind, name, value in children.rows if kind == "p"}
-    return Holder(*found.rows[0], scopes, parameters)
+    row_id, client_id, username, redirect_uri = found.rows[0]
+    return Holder(row_id, client_id, username, redirect_uri, scopes, parameters)
 
 
 def is_revoked(value: str) -> Transaction[bool]:
     """Whether an access token that was never stored has been revoked."""
     found = yield "SELECT 1 FROM revoked_access_token WHERE token_value_hash = ?", (token_hash(value),)
     return bool(found.rows)
-
-
-def _firsts(rows: object) -> Iterator[str]:
-    for row in rows:  # type: ignore[attr-defined]  # rows are tuples from either driver
-        yield row[0]

@@ -165,7 +165,7 @@ async def _add_users(store: Store, count: int) -> None:
         rows = [_user_row(number) for number in range(start, min(count, start + _BATCH))]
         await store.insert_many(
             "INSERT INTO account (id, uuid, username, password_hash, given_name, family_name, email, active)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
 
@@ -179,4 +179,4 @@ def _count_users() -> Transaction[int]:
 def _user_row(number: int) -> Parameters:
     name, shown = username_of(number), FIRST_USER + number
     password = secret_hash(name, PASSWORD)
-    return number + 1, account_uuid(name), name, password, f"Test-{shown}", "User", f"test-{shown}@test.example"
+    return number + 1, account_uuid(name), name, password, f"Test-{shown}", "User", f"test-{shown}@test.example", 1

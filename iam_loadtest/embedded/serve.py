@@ -22,6 +22,7 @@ from iam_loadtest.embedded.private_database import private_database
 from iam_loadtest.embedded.seed import prepare
 from iam_loadtest.embedded.settings import Settings, issuer_of
 from iam_loadtest.embedded.store import DatabaseError, open_store
+from iam_loadtest.embedded.store.url import expand
 from iam_loadtest.embedded.worker import run_worker
 from iam_loadtest.errors import UserError
 
@@ -46,7 +47,9 @@ class Listening:
 
 def serve(settings: Settings, on_ready: Callable[[Listening], None]) -> None:
     """Run the IAM until SIGTERM or SIGINT; UserError where the port or the database cannot be used."""
-    with _listener(settings) as listener, private_database(settings.database) as database:
+    given = expand(settings.database, os.environ)
+    settings = replace(settings, sessions=expand(settings.sessions, os.environ))
+    with _listener(settings) as listener, private_database(given) as database:
         port = listener.getsockname()[1]
         issuer = settings.issuer or issuer_of(settings.host, port)
         resolved = replace(settings, port=port, database=database, issuer=issuer.rstrip("/") + "/")

@@ -1,40 +1,38 @@
-"""POST /token: which grant, who is asking, and how refusals and database errors look on the wire."""
+"""POST /token: which grant, and who is asking."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from iam_loadtest.embedded import grants
 from iam_loadtest.embedded.client_auth import credentials_of
-from iam_loadtest.embedded.context import ClientRequest, Iam, TokenAnswer, parse_form
+from iam_loadtest.embedded.code_grant import authorization_code
+from iam_loadtest.embedded.context import ClientRequest, Iam, TokenAnswer
+from iam_loadtest.embedded.device import device_code
 from iam_loadtest.embedded.metrics import Part
-from iam_loadtest.embedded.problem import (
-    CLIENT_DATABASE,
-    GRANT_UNSUPPORTED,
-    INVALID_REQUEST,
-    SERVER_ERROR,
-    OAuthError,
-)
+from iam_loadtest.embedded.problem import GRANT_UNSUPPORTED, INVALID_REQUEST, OAuthError
 from iam_loadtest.embedded.seed import (
     CLIENT_GRANT,
+    CODE_GRANT,
+    DEVICE_GRANT,
     EXCHANGE_GRANT,
     PASSWORD_GRANT,
     REFRESH_GRANT,
 )
-from iam_loadtest.embedded.store import DatabaseError, PoolTimeoutError
+from iam_loadtest.embedded.store import DatabaseError
+from iam_loadtest.embedded.wire import database_refusal, error_response, json_response, read_form
 
 Handler = Callable[[Iam, ClientRequest], Awaitable[TokenAnswer]]
-MAX_BODY_BYTES: Final = 64 * 1024
-_NO_STORE: Final = {"cache-control": "no-store", "pragma": "no-cache"}
 _GRANTS: Final[dict[str, tuple[str, Handler]]] = {
     CLIENT_GRANT: ("client_credentials", grants.client_credentials),
     PASSWORD_GRANT: ("password", grants.password),
     REFRESH_GRANT: ("refresh_token", grants.refresh_token),
+    CODE_GRANT: ("authorization_code", authorization_code),
+    DEVICE_GRANT: ("device_code", device_code),
     EXCHANGE_GRANT: ("token_exchange", grants.token_exchange),
 }
 
@@ -59,36 +57,6 @@ def token_endpoint(iam: Iam, part: Part) -> Callable[[Request], Awaitable[Respon
             return error_response(iam, database_refusal(error, loaded))
 
     return token
-
-
-async def read_form(request: Request) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The form of a request, of bounded size; OAuthError where it is none."""
-    body = await request.body()
-    if len(body) > MAX_BODY_BYTES:
-        raise OAuthError(INVALID_REQUEST, f"The body is larger than {MAX_BODY_BYTES} bytes")
-    return parse_form(body)
-
-
-def database_refusal(error: DatabaseError, client_loaded: bool) -> OAuthError:
-    """A database error before the client is known is a 401 in the original, later a 500; a full pool always a 500."""
-    if client_loaded or isinstance(error, PoolTimeoutError):
-        return OAuthError(SERVER_ERROR, f"Could not commit: {error}", db_errno=error.number)
-    return OAuthError(CLIENT_DATABASE, str(error), db_errno=error.number)
-
-
-def error_response(iam: Iam, error: OAuthError) -> Response:
-    """The refusal in the style of the settings."""
-    style = iam.settings.error_style
-    wire = error.wire(style)
-    response = json_response(error.body(style), wire.status)
-    for name, value in wire.headers:
-        response.headers[name] = value
-    return response
-
-
-def json_response(body: object, status: int = 200) -> Response:
-    """A JSON answer that no cache keeps."""
-    return Response(orjson.dumps(body), status, _NO_STORE, "application/json")
 
 
 def _grant(grant_type: str | None) -> tuple[str, Handler]:

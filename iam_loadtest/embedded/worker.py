@@ -56,7 +56,7 @@ async def _serve(settings: Settings, board: Board, number: int, channel: socket.
 
 def _config(settings: Settings, app: App) -> uvicorn.Config:
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]  # uvicorn narrows ASGI's scope and messages, our wrapper takes any
+        app,
         http="httptools",
         ws="none",
         lifespan="off",
@@ -103,7 +103,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]  # a generator is an iterator
+    def capture_signals(self) -> Iterator[None]:
         """The parent decides: it passes SIGTERM on; a terminal's Ctrl-C reaches it as well as us."""
         signal.signal(signal.SIGTERM, self.handle_exit)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -149,7 +149,7 @@ async def _no_app(scope: object, receive: object, send: object) -> None:
 
 
 def _die_with_parent(parent_pid: int) -> None:
-    """Ask the kernel to kill us with our parent, kill -9 included; elsewhere than on Linux the closed channel does it."""
+    """Ask the kernel to kill us with our parent, kill -9 included; elsewhere the closed channel ends us."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:

@@ -1,8 +1,8 @@
 """The store: transactions are generators of plain SQL, so that they are written once and run on either database.
 
-A transaction yields ``(sql, parameters)`` and is sent the Result; what it returns is what the caller gets. SQL uses ``?``
-for parameters. A transaction may be run again from its start (deadlock retries), so a store is given the function that
-makes it, not the generator.
+A transaction yields ``(sql, parameters)`` and is sent the Result; what it returns is what the caller gets. Parameters
+are ``?``. A transaction may be run again from its start (deadlock retries), so a store is given the function that makes
+it, not the generator.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from iam_loadtest.embedded.settings import Settings
+from iam_loadtest.embedded.store.url import is_mariadb
 
 Parameters = tuple[Any, ...]
 Statement = tuple[str, Parameters]
@@ -70,7 +71,7 @@ class Store(Protocol):
 
 async def open_store(settings: Settings) -> Store:
     """Connect to the database of the settings: a ``mysql://`` URL, or else the path of a SQLite file."""
-    if settings.database.startswith(("mysql://", "mariadb://")):
+    if is_mariadb(settings.database):
         from iam_loadtest.embedded.store.mariadb import MariaDbStore  # noqa: PLC0415 - an optional dependency
 
         return MariaDbStore(settings)

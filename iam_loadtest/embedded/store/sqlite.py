@@ -1,9 +1,9 @@
 """SQLite: every transaction runs on the event loop's own connection; a thread does what has to wait.
 
 A transaction takes about 100 us, and handing it to a thread and back as much again, so it stays here. Processes that
-share the file queue for a lock file rather than poll SQLite's busy handler, whose growing sleeps would show up as latency
-that no database has: where the lock is taken the thread waits for it, and the loop then runs all that has queued, each
-in a transaction of its own. Checkpoints, which wait for the disk, are the thread's too.
+share the file queue for a lock file rather than poll SQLite's busy handler, whose growing sleeps would show up as
+latency that no database has: where the lock is taken the thread waits for it, and the loop then runs all that has
+queued, each in a transaction of its own. Checkpoints, which wait for the disk, are the thread's too.
 """
 
 from __future__ import annotations
