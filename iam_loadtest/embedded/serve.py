@@ -20,6 +20,7 @@ from iam_loadtest.embedded.handover import READY, channel_pair, give
 from iam_loadtest.embedded.metrics import Board
 from iam_loadtest.embedded.private_database import private_database
 from iam_loadtest.embedded.seed import prepare
+from iam_loadtest.embedded.sessions import open_sessions
 from iam_loadtest.embedded.settings import Settings, issuer_of
 from iam_loadtest.embedded.store import DatabaseError, open_store
 from iam_loadtest.embedded.store.url import expand
@@ -86,6 +87,7 @@ async def _prepare(settings: Settings) -> None:
         for attempt in range(1, _PREPARE_ATTEMPTS + 1):
             try:
                 await prepare(store, settings)
+                await (await open_sessions(settings, store)).close()
                 return
             except DatabaseError as error:
                 if attempt == _PREPARE_ATTEMPTS:
