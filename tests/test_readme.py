@@ -90,7 +90,7 @@ def test_commands_that_serve_are_in_the_readme() -> None:
 
 @pytest.mark.parametrize("command", run_for_real())
 def test_a_command_of_the_readme_works(command: str, checkout: Path, built_in_iam: None) -> None:
-    done = subprocess.run(shlex.split(command), cwd=checkout, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(shlex.split(command), check=False, cwd=checkout, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 

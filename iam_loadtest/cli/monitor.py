@@ -97,7 +97,7 @@ class PlainMonitor(QuietMonitor):
     def trial_progressed(self, progress: Progress) -> None:
         """The figures, at most every ten seconds."""
         now = time.monotonic()
-        if now - self._said_at >= _PLAIN_EVERY_S:
+        if progress.phase != "done" and now - self._said_at >= _PLAIN_EVERY_S:
             self._said_at = now
             click.echo(f"    {figures(progress)}")
 

@@ -14,25 +14,25 @@ import pytest
 from iam_loadtest.results.trial import TrialStatus
 from tests.e2e.conftest import LOAD, PUBLIC_CLIENTS, Workshop, await_that
 
+CELLS = [("one", "access"), ("two", "refresh"), ("two", "workflow")]
 TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.")
 
 
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A finished run of two topologies and all three workloads."""
+    """A finished run of two topologies and all three workloads, some of the cells left out for time."""
     workshop = Workshop(tmp_path_factory.mktemp("matrix"), "matrix-run")
     scenario = workshop.scenario(
         topologies={"one": {"provider": "embedded"}, "two": {"provider": "embedded", "frontends": 2}}
     )
-    done = workshop.call("run", scenario)
+    done = workshop.call("run", scenario, *(f"--only={topology}/{workload}" for topology, workload in CELLS))
     assert done.returncode == 0, done.stdout + done.stderr
     return workshop
 
 
 def test_a_matrix_runs_every_trial_once_and_all_count(matrix: Workshop) -> None:
     run = matrix.run()
-    cells = {(trial.topology, trial.workload) for trial in run.trials}
-    assert cells == {(t, w) for t in ("one", "two") for w in ("access", "refresh", "workflow")}
+    assert [(trial.topology, trial.workload) for trial in run.trials] == CELLS
     assert {trial.status for trial in run.trials} == {TrialStatus.OK}
     assert run.missing == ()
 
@@ -141,11 +141,11 @@ def test_secrets_do_not_appear_in_the_process_list(workshop: Workshop) -> None:
         load={**LOAD, "duration": "3s"},
     )
     runner = workshop.start("run", scenario, "--only", "access", "--no-report", ACCESS_SECRET="secret")
-    assert await_that(lambda: "--worker" in workshop.command_lines(), 60)
-    shown = workshop.command_lines()
+    assert await_that(lambda: "--master-host" in workshop.command_lines(), 60)
+    shown = workshop.command_lines().replace(str(workshop.directory), "")
     out, err = runner.communicate(timeout=60)
     assert runner.returncode == 0, err
-    assert "secret" not in shown.replace("secrets_directory", "")
+    assert "secret" not in shown
     assert "secret" not in out + err
 
 
