@@ -155,7 +155,10 @@ def test_a_missing_secret_is_named_before_anything_starts(workshop: Workshop) ->
     )
     done = workshop.call("run", scenario)
     assert done.returncode == 1
-    assert done.stderr.strip() == "environment variable NO_SUCH_SECRET is not set; export it before the run."
+    assert done.stderr == (
+        f"{scenario}: clients.access.secret: "
+        "environment variable NO_SUCH_SECRET is not set; export it before the run.\n"
+    )
     assert not workshop.reports.exists()
 
 
