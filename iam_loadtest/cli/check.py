@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 def check(scenario: Path, topologies: tuple[str, ...]) -> None:
     """Reach every topology of SCENARIO, get every token once, verify one. Exit code 1 where something fails."""
     from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
-    from iam_loadtest.runner.run import require_secrets  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.flow.need import require_what_is_needed  # noqa: PLC0415  not needed for --help
     from iam_loadtest.scenario.load_file import load_scenario  # noqa: PLC0415  not needed for --help
 
     noun = load_scenario(scenario)
     unknown = [name for name in topologies if name not in noun.topologies]
     if unknown:
         raise UserError(f"--only {unknown[0]}: must be one of the topologies: {', '.join(noun.topologies)}.")
-    require_secrets(noun, scenario.parent)
+    require_what_is_needed(noun, str(scenario), scenario.parent)
     good = [_check_topology(noun, name, scenario.parent) for name in topologies or noun.topologies]
     if not all(good):
         sys.exit(EXIT_CANNOT)

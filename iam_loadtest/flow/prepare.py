@@ -65,13 +65,22 @@ def _credentials(client: Client, directory: Path, environ: Mapping[str, str]) ->
 
 def _users_of_file(path: Path) -> list[UserLogin]:
     try:
-        with path.open(encoding="utf-8", newline="") as lines:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
             rows = csv.DictReader(lines)
             if not {"username", "password"} <= set(rows.fieldnames or ()):
                 raise UserError(f"{path}: the first line must name the columns username and password.")
-            users = [UserLogin(row["username"], row["password"]) for row in rows]
+            users = [_user_of_row(path, rows.line_num, row) for row in rows]
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}; users.file must name a CSV file.") from error
+        raise UserError(f"{path}: cannot be read: {error.strerror}; name a CSV file.") from error
+    except (UnicodeDecodeError, csv.Error):
+        raise UserError(f"{path}: is not a CSV file in UTF-8; save it as one.") from None  # its text may hold passwords
     if not users:
         raise UserError(f"{path}: names no user; add a line per user.")
     return users
+
+
+def _user_of_row(path: Path, line: int, row: Mapping[str, str | None]) -> UserLogin:
+    username, password = row["username"], row["password"]
+    if not username or not password:
+        raise UserError(f"{path}: line {line} has no {'password' if username else 'username'}; give both.")
+    return UserLogin(username, password)

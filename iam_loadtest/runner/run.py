@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.flow.prepare import prepare_workload
-from iam_loadtest.oidc.discovery import Endpoints
+from iam_loadtest.flow.need import require_what_is_needed
 from iam_loadtest.results.load_result import Progress
 from iam_loadtest.results.run import (
     SCENARIO_FILE,
@@ -69,7 +68,7 @@ def new_run(
     a name is unknown or the directory cannot be made.
     """
     scenario = load_scenario(scenario_file, overrides)
-    require_secrets(scenario, scenario_file.parent)
+    require_what_is_needed(scenario, str(scenario_file), scenario_file.parent)
     trials = choose(scenario, make_plan(scenario).trials, only)
     started = datetime.now(UTC)
     directory = _new_directory(reports, f"{started:%Y-%m-%dT%H%M%S}-{scenario.name}")
@@ -99,7 +98,7 @@ def resume_scenario(directory: Path, scenario_file: Path | None = None) -> tuple
     _refuse_changed(directory / SCENARIO_FILE, stored, run)
     if scenario_file is not None:
         _refuse_changed(scenario_file, load_scenario(scenario_file, run.info.overrides), run)
-    require_secrets(stored, Path(run.info.source).parent)
+    require_what_is_needed(stored, run.info.source, Path(run.info.source).parent)
     return run, stored
 
 
@@ -124,13 +123,6 @@ def fingerprint(scenario: Scenario) -> str:
     """A short digest of all that a scenario asks for, its description left out."""
     document = {key: value for key, value in scenario.resolved().items() if key != "description"}
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def require_secrets(scenario: Scenario, directory: Path) -> None:
-    """Raise SecretMissingError before anything starts where a secret of some workload is not there."""
-    nowhere = Endpoints("http://unused.invalid/", "http://unused.invalid/token")
-    for workload in scenario.workloads:
-        prepare_workload(scenario, workload, nowhere, directory)
 
 
 def choose(scenario: Scenario, trials: Sequence[PlannedTrial], only: Sequence[str]) -> tuple[PlannedTrial, ...]:

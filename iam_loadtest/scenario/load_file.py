@@ -98,4 +98,4 @@ def _complete(document: dict[str, Any]) -> frozenset[str]:
 
 
 def _kind(value: object) -> str:
-    return {type(None): "nothing", list: "a list", str: "a text"}.get(type(value), f"a {type(value).__name__}")
+    return {type(None): "nothing", list: "a list", str: "a text"}.get(type(value), "a number")

@@ -52,7 +52,9 @@ Factor = Annotated[str | bool | int | float, BeforeValidator(_check_factor)]
 
 def _check_url(url: str) -> str:
     if not re.fullmatch(r"https?://[^\s/@?#\\]+(/[^\s?#\\]*)?", url) or not _has_host(url):
-        raise ValueError("must be a http or https URL without user, query or fragment")
+        raise ValueError(
+            "must be an http or https URL, such as https://iam.example.org/, without user, query or fragment"
+        )
     return url
 
 
@@ -66,7 +68,7 @@ def _has_host(url: str) -> bool:
 Url = Annotated[
     str,
     AfterValidator(_check_url),
-    WithJsonSchema({"type": "string", "pattern": r"^(https?://|\$\{)", "description": "http or https URL, or ${ENV}"}),
+    WithJsonSchema({"type": "string", "pattern": r"^(https?://|\$\{)", "description": "URL, or ${ENV}"}),
 ]
 
 

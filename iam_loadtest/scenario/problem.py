@@ -45,8 +45,7 @@ _ALLOWED = {
 
 def describe_all(errors: Sequence[ErrorDetails]) -> list[str]:
     """A sentence for each error that is not only what follows from one inside it."""
-    places = [error["loc"] for error in errors]
-    return [describe(error) for error in errors if not _follows(error, places)]
+    return [describe(error) for error in errors if not _follows(error, errors)]
 
 
 def describe(error: ErrorDetails) -> str:
@@ -63,10 +62,17 @@ def show(value: object) -> str:
     return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
 
 
-def _follows(error: ErrorDetails, places: Sequence[tuple[int | str, ...]]) -> bool:
-    """A list whose entries are wrong counts as too short as well."""
+def _follows(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """A list whose entries are wrong counts as too short as well, a key that is misspelt as missing as well."""
     loc = error["loc"]
-    return error["type"] == "too_short" and any(place[: len(loc)] == loc and place != loc for place in places)
+    if error["type"] == "too_short":
+        return any(other["loc"][: len(loc)] == loc and other["loc"] != loc for other in errors)
+    return error["type"] == "missing" and any(
+        other["type"] == "extra_forbidden"
+        and other["loc"][:-1] == loc[:-1]
+        and get_close_matches(str(other["loc"][-1]), [str(loc[-1])])
+        for other in errors
+    )
 
 
 def _missing(name: str, keys: Sequence[str], _error: ErrorDetails) -> str:
@@ -78,12 +84,20 @@ def _missing(name: str, keys: Sequence[str], _error: ErrorDetails) -> str:
 def _unknown_key(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
     for provider, noun in _PROVIDERS.items():
         if keys[0] == "topologies" and len(keys) == 3 and keys[-1] in noun.model_fields:
-            there = "remove it" if provider == "url" else "as a note it may stand below factors"
-            return f"{name} belongs to provider: {provider}; {there}, or change the provider"
+            note = "" if provider == "url" else ", write it below factors"
+            return f"{name} belongs to provider: {provider}; remove it{note}, or change the provider"
+    section = _section_of(keys[0]) if len(keys) == 1 else None
+    if section:
+        return f"{name} is not a known key here; write it below {section}:"
     known = _known_keys(error["loc"][:-1])
     close = get_close_matches(keys[-1], known, n=1)
     remedy = f"write {close[0]}, or one of {', '.join(known)}" if close else f"known here: {', '.join(known)}"
     return f"{name} is not a known key; {remedy}"
+
+
+def _section_of(key: str) -> str | None:
+    """The section that a key at the top of the file belongs to, where it has that very name."""
+    return next((section for section in ("load", "target", "hooks") if key in _known_keys((section,))), None)
 
 
 def _no_provider(name: str, _keys: Sequence[str], _error: ErrorDetails) -> str:

@@ -143,7 +143,7 @@ def _literal_secrets(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"users.password is a text, not a reference; write {SECRET_HELP} instead."
     for name, step in _nouns(document, "steps"):
         for field in sorted(_SECRET_FIELDS.intersection(_mapping(step, "extra"))):
-            yield f"steps.{name}.extra.{field} would stand in the file and in run.json; remove it."
+            yield f"steps.{name}.extra.{field} is a secret, which would stand in run.json; remove it."
 
 
 def _unseeded_users(document: Mapping[str, Any]) -> Iterator[str]:

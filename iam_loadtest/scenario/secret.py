@@ -66,9 +66,13 @@ def _from_file(path: Path) -> str:
     try:
         value = path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise SecretMissingError(f"secret file {path}: cannot be read: {error.strerror}.") from error
+        raise SecretMissingError(
+            f"secret file {path} cannot be read: {error.strerror}; put the secret there."
+        ) from error
+    except UnicodeDecodeError:
+        raise SecretMissingError(f"secret file {path} is not UTF-8 text; write the secret into it.") from None
     if not value:
-        raise SecretMissingError(f"secret file {path}: is empty; write the secret into it.")
+        raise SecretMissingError(f"secret file {path} is empty; write the secret into it.")
     return value
 
 

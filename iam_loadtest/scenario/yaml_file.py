@@ -13,15 +13,16 @@ MAX_FILE_BYTES = 1 << 20
 _IN_PLAIN_WORDS = {
     "found character '\\t'": "a tab stands here; indent with spaces",
     "mapping values are not allowed": "a colon stands where no key can be; mend the indentation or use quotes",
-    "could not find expected ':'": "this is no `key: value`; add the colon, or put the text in quotes",
     "expected <block end>": "the indentation does not fit the lines above; align it",
-    "expected ',' or": "a bracket or brace is not closed before this",
-    "unexpected end of stream": "a quote is not closed before this",
-    "found unexpected end of": "a quote is not closed before this",
     "that cannot start any token": "a value cannot begin with this character; put it in quotes",
     "but found another document": "a second document (---) begins here; keep one scenario in a file",
     "found unhashable key": "a list or a mapping stands as a key; a key is a text",
     "found undefined tag": "a tag (!name) stands here; put the value in quotes",
+}
+_WHERE_IT_BEGAN = {
+    "could not find expected ':'": "this is no `key: value`; add the colon, or put the text in quotes",
+    "expected ',' or": "this bracket or brace is not closed, or a comma is missing in it",
+    "found unexpected end of": "this quote is not closed",
 }
 
 
@@ -34,8 +35,8 @@ def read_document(path: Path) -> object:
         raise ScenarioError([f"{path}: {_problem(error)}."]) from None  # its text may hold a secret
     except RecursionError as error:
         raise ScenarioError([f"{path}: is nested too deeply; a scenario has six levels at most."]) from error
-    except ValueError as error:  # the loader's own conversions: a date with month 13, a number of 5,000 digits
-        raise ScenarioError([f"{path}: a value looks like a date or number and is none; put it in quotes."]) from error
+    except ValueError as error:  # Python reads no number of more than 4,300 digits
+        raise ScenarioError([f"{path}: holds a number of thousands of digits; put it in quotes."]) from error
 
 
 def _read_text(path: Path) -> str:
@@ -52,7 +53,10 @@ def _read_text(path: Path) -> str:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a repeated key, which YAML would silently overwrite, aliases' merge bombs, and tags."""
+    """SafeLoader that refuses repeated keys, which YAML would silently overwrite, aliases and tags.
+
+    Dates stay the texts that they are in the file.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()
@@ -73,8 +77,12 @@ class _StrictLoader(yaml.SafeLoader):
     def refuse_tag(self, node: yaml.Node) -> None:
         raise _OwnError(None, None, _IN_PLAIN_WORDS["found undefined tag"], node.start_mark)
 
+    def keep_text(self, node: yaml.ScalarNode) -> str:
+        return str(self.construct_scalar(node))
+
 
 _StrictLoader.add_constructor(None, _StrictLoader.refuse_tag)
+_StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _StrictLoader.keep_text)
 
 
 class _OwnError(yaml.MarkedYAMLError):
@@ -83,11 +91,13 @@ class _OwnError(yaml.MarkedYAMLError):
 
 def _problem(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.reader.ReaderError):
-        return f"is not text: it holds an unprintable character (number {error.position}); name a YAML file"
+        return "is not text: it holds an unprintable character; name a YAML file"
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return "is not YAML; name a scenario file"
-    where = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
-    return f"{where}: {error.problem if isinstance(error, _OwnError) else _plain_words(str(error.problem))}"
+    began = next((words for sign, words in _WHERE_IT_BEGAN.items() if sign in str(error.problem)), None)
+    mark = error.context_mark if began and error.context_mark else error.problem_mark
+    words = str(error.problem) if isinstance(error, _OwnError) else began or _plain_words(str(error.problem))
+    return f"line {mark.line + 1}, column {mark.column + 1}: {words}"
 
 
 def _plain_words(problem: str) -> str:

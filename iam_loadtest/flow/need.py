@@ -1,0 +1,65 @@
+"""What a scenario needs from outside before anything starts: secrets, the users file, certificates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from iam_loadtest.errors import ScenarioError, SecretMissingError, UserError
+from iam_loadtest.flow.prepare import load_users
+from iam_loadtest.scenario.model import EmbeddedTopology, Scenario
+from iam_loadtest.scenario.secret import SecretRef
+
+
+def require_what_is_needed(
+    scenario: Scenario, source: str, directory: Path, environ: Mapping[str, str] = os.environ
+) -> None:
+    """Raise ScenarioError with all that is missing, so that no run ends halfway for want of it.
+
+    ``source`` is what messages call the scenario file, ``directory`` where its relative files stand. Clients that no
+    workload uses need no secret.
+    """
+    problems = [
+        *_missing_secrets(scenario, directory, environ),
+        *_missing_users(scenario, directory, environ),
+        *_missing_certificates(scenario, directory),
+    ]
+    if problems:
+        raise ScenarioError([f"{source}: {problem}" for problem in dict.fromkeys(problems)])
+
+
+def _missing_secrets(scenario: Scenario, directory: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    for key, secret in _secrets(scenario):
+        try:
+            secret.resolve(directory, environ)
+        except SecretMissingError as error:
+            yield f"{key}: {error}"
+
+
+def _secrets(scenario: Scenario) -> Iterator[tuple[str, SecretRef]]:
+    steps = dict.fromkeys(step for chain in scenario.workloads.values() for step in chain)
+    for name in dict.fromkeys(scenario.steps[step].client for step in steps):
+        secret = scenario.clients[name].secret
+        if secret is not None:
+            yield f"clients.{name}.secret", secret
+    if scenario.users.password is not None:
+        yield "users.password", scenario.users.password
+    for name, topology in scenario.topologies.items():
+        if isinstance(topology, EmbeddedTopology) and topology.database != "sqlite":
+            yield f"topologies.{name}.database", SecretRef(env=topology.database[2:-1])
+
+
+def _missing_users(scenario: Scenario, directory: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    if scenario.users.file is not None:
+        try:
+            load_users(scenario.users, directory, environ)
+        except UserError as error:
+            yield f"users.file: {error}"
+
+
+def _missing_certificates(scenario: Scenario, directory: Path) -> Iterator[str]:
+    for name in scenario.topologies:
+        bundle = scenario.target_of(name).ca_bundle
+        if bundle is not None and not (directory / bundle).is_file():
+            yield f"target.ca_bundle is {bundle!r}, which is no file; name a PEM file."
