@@ -68,4 +68,3 @@ def _value(cell: Cell, objective: Objective) -> float | None:
         return part.throughput_per_s.value
     value: float | None = getattr(part, f"{metric}_ms").value
     return value
-

@@ -1,0 +1,57 @@
+"""Estimate: one metric over the trials that count. The trial is the unit; requests within one are not independent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median, stdev
+
+MAX_SPREAD_SD = 0.10
+"""Standard deviation of the logs above which trials are called unstable."""
+
+MAX_FROM_MEDIAN = 0.25
+"""Distance of a trial from the median, as a share of it, above which trials are called unstable."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The geometric mean of per-trial values and their range.
+
+    ``value`` is None where no trial has the metric, and where some trials are zero and others are not: such
+    trials have no common size. ``sd_log`` is the spread between trials; None below two trials or with a zero.
+    ``trials`` is how many trials have the metric.
+    """
+
+    value: float | None
+    minimum: float | None
+    maximum: float | None
+    trials: int
+    sd_log: float | None
+    values: tuple[float, ...]
+
+    @property
+    def is_unstable(self) -> bool:
+        """Whether the trials differ so much that no ranking word may be said of them."""
+        if self.trials < 2:
+            return False
+        if self.value is None:
+            return True
+        middle = median(self.values)
+        far = any(abs(value - middle) > MAX_FROM_MEDIAN * middle for value in self.values)
+        return far or (self.sd_log is not None and self.sd_log > MAX_SPREAD_SD)
+
+
+def estimate(values: Sequence[float | None]) -> Estimate:
+    """The estimate from one value per counted trial; None stands for a trial without the metric."""
+    known = tuple(float(value) for value in values if value is not None)
+    if not known:
+        return Estimate(None, None, None, 0, None, ())
+    sd_log = stdev(math.log(value) for value in known) if len(known) > 1 and min(known) > 0 else None
+    return Estimate(_geometric_mean(known), min(known), max(known), len(known), sd_log, known)
+
+
+def _geometric_mean(values: tuple[float, ...]) -> float | None:
+    if min(values) > 0:
+        return math.exp(math.fsum(math.log(value) for value in values) / len(values))
+    return 0.0 if max(values) == 0 else None

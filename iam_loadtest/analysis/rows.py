@@ -1,0 +1,70 @@
+"""Rows: the samples of one trial, read batch by batch with only the columns that figures need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+BATCH_ROWS = 131_072
+_COLUMNS = ["started_us", "step", "latency_us", "late_us", "outcome"]
+
+
+class UnreadableSamplesError(Exception):
+    """The samples file of a trial is not there, cut short, or not ours; the message says which."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A batch of samples as columns; ``step`` and ``outcome`` index into the tuples of names.
+
+    ``latency_us`` is late + latency: from the intended start to the last byte. In the closed model late is zero.
+    """
+
+    started_us: npt.NDArray[np.int64]
+    latency_us: npt.NDArray[np.int64]
+    step: npt.NDArray[np.int64]
+    outcome: npt.NDArray[np.int64]
+    steps: tuple[str, ...]
+    outcomes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.started_us)
+
+
+def read_rows(path: Path) -> Iterator[Rows]:
+    """Every row of a samples file in batches; raises UnreadableSamplesError where the file is not usable."""
+    if not path.is_file():
+        raise UnreadableSamplesError(f"{path.name} is missing")
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=_COLUMNS):
+                yield _rows(batch)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise UnreadableSamplesError(f"{path.name} is not readable: {_first_line(error)}") from error
+
+
+def _rows(batch: pa.RecordBatch) -> Rows:
+    step, steps = _codes(batch.column("step"))
+    outcome, outcomes = _codes(batch.column("outcome"))
+    latency_us = _numbers(batch.column("latency_us")) + _numbers(batch.column("late_us"))
+    return Rows(_numbers(batch.column("started_us")), latency_us, step, outcome, steps, outcomes)
+
+
+def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
+    return np.asarray(column.to_numpy(zero_copy_only=False)).astype(np.int64)
+
+
+def _codes(column: pa.Array) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    encoded: Any = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    return _numbers(encoded.indices), tuple(encoded.dictionary.to_pylist())
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

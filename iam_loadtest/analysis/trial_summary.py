@@ -1,0 +1,100 @@
+"""TrialSummary: the exact figures of one trial, from its measured window only.
+
+A row is in the window when window_start_us <= started_us < window_end_us; a request that started inside and ended
+after the window counts with its full latency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from iam_loadtest.analysis.part import Part, PartCounter, all_requests
+from iam_loadtest.analysis.rows import Rows, UnreadableSamplesError, read_rows
+from iam_loadtest.analysis.timeline import Timeline, TimelineCounter
+from iam_loadtest.results.sample import WORKFLOW_STEP
+from iam_loadtest.results.trial import SAMPLES_FILE, Trial, WindowMarks
+
+
+@dataclass(frozen=True)
+class TrialSummary:
+    """One trial with its figures; they are None where it has no complete window or no readable samples.
+
+    ``excluded`` says why the trial does not count in combined figures; None where it counts.
+    ``rows`` is what the samples file holds, ramp included.
+    """
+
+    trial: Trial
+    excluded: str | None
+    window_s: float | None = None
+    requests: Part | None = None
+    chain: Part | None = None
+    steps: tuple[Part, ...] = ()
+    timeline: Timeline | None = None
+    rows: int | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the figures go into those over all trials."""
+        return self.excluded is None
+
+    def part(self, name: str) -> Part | None:
+        """The chain, the step, or all requests, by name; None where the trial has no such rows."""
+        parts = (*self.steps, *(part for part in (self.chain, self.requests) if part))
+        return next((part for part in parts if part.name == name), None)
+
+
+def summarise_trial(directory: Path, trial: Trial, step_order: Sequence[str] = ()) -> TrialSummary:
+    """The figures of a trial's directory. A file that cannot be read excludes the trial, with the reason."""
+    try:
+        return _summary(directory / SAMPLES_FILE, trial, step_order)
+    except UnreadableSamplesError as error:
+        return TrialSummary(trial, _own_reason(trial) or str(error))
+
+
+def _summary(path: Path, trial: Trial, step_order: Sequence[str]) -> TrialSummary:
+    counters: dict[str, PartCounter] = {}
+    timeline, total = TimelineCounter(), 0
+    for rows in read_rows(path):
+        total += len(rows)
+        timeline.add(rows)
+        _count_window(counters, rows, trial.marks)
+    excluded = _own_reason(trial) or _rows_problem(trial, total)
+    window_s = trial.marks.window_s
+    if not window_s or window_s <= 0:
+        no_window = "the measured window was not completed"
+        return TrialSummary(trial, excluded or no_window, timeline=timeline.timeline(), rows=total)
+    parts = [counters[step].part(step, window_s) for step in in_order(counters, step_order)]
+    chain = next((part for part in parts if part.name == WORKFLOW_STEP), None)
+    steps = [part for part in parts if part.name != WORKFLOW_STEP]
+    requests = all_requests(steps, window_s)
+    return TrialSummary(trial, excluded, window_s, requests, chain, tuple(steps), timeline.timeline(), total)
+
+
+def _count_window(counters: dict[str, PartCounter], rows: Rows, marks: WindowMarks) -> None:
+    if marks.window_start_us is None or marks.window_end_us is None:
+        return
+    inside = (rows.started_us >= marks.window_start_us) & (rows.started_us < marks.window_end_us)
+    for code, step in enumerate(rows.steps):
+        chosen = inside & (rows.step == code)
+        if chosen.any():
+            counter = counters.setdefault(step, PartCounter())
+            counter.add(rows.latency_us[chosen], rows.outcome[chosen], rows.outcomes)
+
+
+def in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:
+    """The distinct names, those of ``order`` first and in its order, then the others by alphabet."""
+    position = {name: index for index, name in enumerate(order)}
+    return sorted(set(names), key=lambda name: (position.get(name, len(position)), name))
+
+
+def _own_reason(trial: Trial) -> str | None:
+    return None if trial.is_counted else trial.reason or f"the trial is marked {trial.status}"
+
+
+def _rows_problem(trial: Trial, rows: int) -> str | None:
+    expected = trial.counts.received
+    if expected is None or expected == rows:
+        return None
+    return f"{SAMPLES_FILE} holds {rows} rows; trial.json counted {expected}"

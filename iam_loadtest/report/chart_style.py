@@ -1,0 +1,124 @@
+"""How every chart looks: one width that stays readable at 400 pixels, no pyplot, the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from iam_loadtest.report.palette import CARD, INK, LINE, MUTED
+
+WIDTH_IN = 4.9
+CAPTION_IN = 0.13
+PNG_DPI = 200
+ROW_IN = 0.25
+HEAD_IN = 0.27
+
+_STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
+    "font.size": 9,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": 8,
+    "axes.facecolor": CARD,
+    "figure.facecolor": CARD,
+    "savefig.facecolor": CARD,
+    "grid.color": LINE,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "iam-loadtest",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn chart. ``alt`` says in words what it shows; ``note`` is what the page prints below it."""
+
+    name: str
+    title: str
+    alt: str
+    note: str
+    svg: str
+    png: bytes
+
+
+def draw(name: str, title: str, alt: str, note: str, make: Callable[[], Figure]) -> Chart:
+    """Draw with the common style and render both formats; names in the data are never read as mathematics."""
+    with mpl.rc_context(_STYLE):
+        figure = make()
+        svg, png = io.StringIO(), io.BytesIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    return Chart(name, title, alt, note, svg.getvalue(), png.getvalue())
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Space around the axes of a figure, in inches."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+
+def new_figure(title: str, caption: str, body_in: float, frame: Frame) -> tuple[Figure, float]:
+    """A titled figure with its caption at the foot, and its height in inches."""
+    lines = textwrap.wrap(caption, 84)
+    height_in = frame.top + body_in + frame.bottom + CAPTION_IN * len(lines)
+    figure = Figure(figsize=(WIDTH_IN, height_in))
+    figure.text(0.02, 1 - 0.08 / height_in, title, va="top", fontsize=10.5, fontweight="bold")
+    figure.text(0.02, 0.05 / height_in, "\n".join(lines), va="bottom", fontsize=7, color=MUTED)
+    return figure, height_in
+
+
+def add_axes(figure: Figure, height_in: float, frame: Frame, body_top_in: float, body_in: float) -> Axes:
+    """Axes that start ``body_top_in`` below the figure's upper edge."""
+    width = WIDTH_IN - frame.left - frame.right
+    bottom = height_in - body_top_in - body_in
+    return figure.add_axes((frame.left / WIDTH_IN, bottom / height_in, width / WIDTH_IN, body_in / height_in))
+
+
+def bare(axes: Axes) -> None:
+    """Only a quiet horizontal scale with its grid."""
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(axis="both", length=0)
+    axes.set_axisbelow(True)
+    axes.grid(axis="x", linewidth=0.6)
+
+
+def group_heading(axes: Axes, title: str, top: float) -> None:
+    """The heading of a group of rows, at the figure's left edge; ``top`` in the units of the vertical scale."""
+    axes.annotate(
+        shortened(title, 40),
+        (0, top + HEAD_IN * 0.62),
+        xycoords=("figure fraction", "data"),
+        xytext=(7, 0),
+        textcoords="offset points",
+        va="center",
+        fontweight="bold",
+        annotation_clip=False,
+    )
+
+
+def shortened(text: str, limit: int = 24) -> str:
+    """The text, cut with an ellipsis where it would not fit beside the bars."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def label_width_in(labels: list[str]) -> float:
+    """Space for row labels at their size, in inches."""
+    return 0.16 + 0.078 * max((len(label) for label in labels), default=0)

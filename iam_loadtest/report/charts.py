@@ -1,0 +1,120 @@
+"""The charts of a report, each from the summary alone. What would mislead or be empty is not drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from iam_loadtest.analysis.cell import Cell
+from iam_loadtest.analysis.part import ALL_REQUESTS
+from iam_loadtest.analysis.summary import RunSummary
+from iam_loadtest.report.chart_style import Chart, draw
+from iam_loadtest.report.dot_chart import DotGroup, DotRow, dot_figure
+from iam_loadtest.report.failure_chart import failure_figure
+from iam_loadtest.report.load_model import load_words
+from iam_loadtest.report.metric import HEADLINE, Metric
+from iam_loadtest.report.palette import Look, looks
+from iam_loadtest.report.text import listed, share, with_range
+from iam_loadtest.report.timeline_chart import timeline_figure
+
+DOTS = "Each mark is one trial; bar, line and number are the geometric mean"
+
+
+def all_charts(summary: RunSummary) -> list[Chart]:
+    """Every chart that has something to show, in the order of the page."""
+    return [*_headline(summary), *_failures(summary), *_steps(summary), *_timelines(summary)]
+
+
+def _headline(summary: RunSummary) -> Iterator[Chart]:
+    for metric in HEADLINE:
+        groups = [_group(summary, metric, workload) for workload in summary.workloads]
+        if any(row.estimate.trials or row.excluded for group in groups for row in group.rows):
+            caption = _caption(summary, groups)
+            alt = f"{metric.title}. {_in_words(groups, metric.unit)}"
+            make = partial(dot_figure, metric.title, metric.axis, caption, groups)
+            yield draw(metric.name, metric.title, alt, metric.note, make)
+
+
+def _group(summary: RunSummary, metric: Metric, workload: str) -> DotGroup:
+    look = looks(summary.topologies)
+    rows = tuple(_row(cell, metric, look[cell.topology]) for cell in summary.of_workload(workload))
+    return DotGroup(workload, rows)
+
+
+def _row(cell: Cell, metric: Metric, look: Look) -> DotRow:
+    part = cell.requests if metric.part == ALL_REQUESTS else cell.chain
+    values = [metric.of_trial(trial.part(metric.part)) for trial in cell.trials if not trial.is_counted]
+    excluded = tuple(value for value in values if value is not None)
+    return DotRow(cell.topology, look, metric.of(part), excluded)
+
+
+def _failures(summary: RunSummary) -> Iterator[Chart]:
+    if not any(cell.requests.failed for cell in summary.cells):
+        return
+    title = "Failed requests by outcome"
+    groups = [(workload, summary.of_workload(workload)) for workload in summary.workloads]
+    caption = f"Counted trials of each cell together. Load: {load_words(summary)}."
+    words = [f"{cell.workload}, {cell.topology}: {share(cell.requests.failure_share)}" for cell in summary.cells]
+    alt = f"{title}, share of all requests. {'; '.join(words)}."
+    note = "Share of all requests that started in the measured windows. What each outcome means stands in the table."
+    yield draw("failures", title, alt, note, partial(failure_figure, title, caption, groups))
+
+
+def _steps(summary: RunSummary) -> Iterator[Chart]:
+    look = looks(summary.topologies)
+    groups = [group for workload in summary.workloads for group in _step_groups(summary, workload, look)]
+    if not any(row.estimate.trials for group in groups for row in group.rows):
+        return
+    title = "Latency of single requests, p95 per step"
+    axis = "p95 of successful requests, ms (less is better)"
+    alt = f"{title}. {_in_words(groups, 'ms')}"
+    note = "95 % of the successful requests of a step in a trial took at most this long, send to last byte."
+    make = partial(dot_figure, title, axis, _caption(summary, groups), groups)
+    yield draw("step_p95", title, alt, note, make)
+
+
+def _step_groups(summary: RunSummary, workload: str, look: dict[str, Look]) -> list[DotGroup]:
+    cells = summary.of_workload(workload)
+    names = dict.fromkeys(step.name for cell in cells for step in cell.steps)
+    return [
+        DotGroup(
+            f"{workload}: {name}",
+            tuple(
+                DotRow(cell.topology, look[cell.topology], step.p95_ms)
+                for cell in cells
+                for step in cell.steps
+                if step.name == name
+            ),
+        )
+        for name in names
+    ]
+
+
+def _timelines(summary: RunSummary) -> Iterator[Chart]:
+    look = looks(summary.topologies)
+    for number, workload in enumerate(summary.workloads, 1):
+        cells = [cell for cell in summary.of_workload(workload) if any(one.timeline for one in cell.trials)]
+        if not cells:
+            continue
+        title = f"Throughput over time: {workload}"
+        panels = [(cell.topology, look[cell.topology], cell.trials) for cell in cells]
+        caption = (
+            "One line per trial; grey lines do not count; the thin dark line is failed requests. Shaded: measured "
+            f"window; dotted: end of the ramp. Load: {load_words(summary)}."
+        )
+        alt = f"{title}, one line per trial for {listed([cell.topology for cell in cells])}, measured window shaded."
+        note = (
+            "Steady lines inside the shaded window are what the figures rest on; a slope or a hole there is a caution."
+        )
+        yield draw(f"timeline_{number}", title, alt, note, partial(timeline_figure, title, caption, panels))
+
+
+def _caption(summary: RunSummary, groups: list[DotGroup]) -> str:
+    crosses = any(row.excluded for group in groups for row in group.rows)
+    excluded = "; × marks trials that do not count" if crosses else ""
+    return f"{DOTS}{excluded}. Load: {load_words(summary)}."
+
+
+def _in_words(groups: list[DotGroup], unit: str) -> str:
+    words = [f"{group.title}, {row.label}: {with_range(row.estimate)}" for group in groups for row in group.rows]
+    return f"Geometric mean and range of the trials in {unit}. {'; '.join(words)}."

@@ -1,0 +1,143 @@
+"""The page and its Markdown twin: everything a reader sees, from the summary and the charts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from iam_loadtest.analysis.summary import RunSummary
+from iam_loadtest.report import tables
+from iam_loadtest.report.answer import answer
+from iam_loadtest.report.chart_style import Chart
+from iam_loadtest.report.inline_svg import inline_svg
+from iam_loadtest.report.load_model import load_words
+from iam_loadtest.report.palette import CARD, INK, LINE, MUTED, SERIES, SERIES_DARK, SHADE, looks
+from iam_loadtest.report.table import Table
+
+
+@dataclass(frozen=True)
+class CautionLine:
+    """A caution with every trial that carries it."""
+
+    kind: str
+    text: str
+    remedy: str
+    trials: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TopologySection:
+    """The details of one topology."""
+
+    name: str
+    colour_index: int
+    facts: Table
+    steps: Table
+
+
+def html_page(summary: RunSummary, charts: list[Chart]) -> str:
+    """report.html: one file, no request to anywhere."""
+    package = files("iam_loadtest.report") / "templates"
+    style, script = ((package / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    return _render(
+        "report.html.j2",
+        summary,
+        charts,
+        style=Markup(style),  # noqa: S704  our own file
+        script=Markup(script),  # noqa: S704  our own file
+        script_hash=_hash(script),
+        light=_scheme(SERIES),
+        dark=_scheme(SERIES_DARK),
+        base={"ink": INK, "muted": MUTED, "line": LINE, "shade": SHADE, "card": CARD},
+        svg=lambda chart: Markup(inline_svg(chart)),  # noqa: S704  matplotlib escapes names; inline_svg escapes the rest
+    )
+
+
+def markdown_page(summary: RunSummary, charts: list[Chart]) -> str:
+    """report.md: the same order and figures, for a pull request; it shows charts/*.png beside it."""
+    return _render("report.md.j2", summary, charts)
+
+
+def cautions(summary: RunSummary) -> list[CautionLine]:
+    """Every caution once, with the trials that carry it in running order."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for one in summary.trials:
+        for caution in one.trial.cautions:
+            found.setdefault((caution.kind, caution.text, caution.remedy), []).append(one.trial.id)
+    return [CautionLine(*key, tuple(trials)) for key, trials in found.items()]
+
+
+def _render(template: str, summary: RunSummary, charts: list[Chart], **more: Any) -> str:
+    return _environment().get_template(template).render(**_context(summary, charts), **more)
+
+
+def _context(summary: RunSummary, charts: list[Chart]) -> dict[str, Any]:
+    scenario = summary.run.info.scenario
+    return {
+        "title": summary.run.info.name,
+        "description": scenario.get("description") or "",
+        "started_at": summary.run.info.started_at,
+        "load": load_words(summary),
+        "answer": answer(summary),
+        "results": tables.headline_table(summary),
+        "headline_charts": [chart for chart in charts if chart.name in {"throughput", "p50", "p80", "p95"}],
+        "failure_charts": [chart for chart in charts if chart.name == "failures"],
+        "failures": tables.failure_table(summary),
+        "detail_charts": [chart for chart in charts if chart.name == "step_p95"],
+        "timeline_charts": [chart for chart in charts if chart.name.startswith("timeline")],
+        "topologies": _sections(summary),
+        "trials": tables.trial_table(summary),
+        "generator": tables.generator_table(summary),
+        "cautions": cautions(summary),
+        "environment": tables.environment_table(summary),
+        "has_counted": bool(summary.counted),
+        "is_complete": len(summary.counted) == len(summary.run.info.plan),
+    }
+
+
+def _sections(summary: RunSummary) -> list[TopologySection]:
+    look = looks(summary.topologies)
+    return [
+        TopologySection(
+            name,
+            look[name].index,
+            tables.factor_table(summary, name, number),
+            tables.step_table(summary, name, number),
+        )
+        for number, name in enumerate(summary.topologies, 1)
+    ]
+
+
+def _scheme(colours: tuple[str, ...]) -> dict[str, str]:
+    return {f"series-{index}": colour for index, colour in enumerate(colours)}
+
+
+def _hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def markdown_text(text: object) -> str:
+    """Text that Markdown shows as it is: no markup, no HTML, no table separator, one line."""
+    escaped = "".join(f"\\{char}" if char in r"\`*_{}[]<>#|!~$" else char for char in str(text))
+    return " ".join(escaped.replace("&", "&amp;").split())
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("iam_loadtest.report"),
+        autoescape=select_autoescape(("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["md"] = markdown_text
+    return environment

@@ -1,0 +1,56 @@
+"""Colours and markers: one per topology everywhere, told apart with any colour vision (Okabe and Ito 2008)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from iam_loadtest.results.outcome import Outcome
+
+INK = "#1c2128"
+MUTED = "#59636e"
+LINE = "#d1d9e0"
+SHADE = "#eef2f6"
+CARD = "#ffffff"
+
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7b5ea7", "#6e7781")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+SERIES_DARK = ("#4aa8e0", "#f0883e", "#2fc796", "#e39cc4", "#e3b341", "#8fd0f5", "#b39ddb", "#a4adb7")
+
+_OUTCOME_COLOURS = {
+    Outcome.STALE_READ: "#e69f00",
+    Outcome.WRITE_CONFLICT: "#d55e01",
+    Outcome.POOL_EXHAUSTED: "#882255",
+    Outcome.REFUSED: "#56b4e8",
+    Outcome.THROTTLED: "#0072b3",
+    Outcome.SERVER_ERROR: "#aa3377",
+    Outcome.TIMEOUT: "#332288",
+    Outcome.CONNECT_ERROR: "#888888",
+    Outcome.TLS_ERROR: "#44aa99",
+    Outcome.CONNECTION_LOST: "#999933",
+    Outcome.PROTOCOL_ERROR: "#661100",
+    Outcome.BAD_TOKEN: "#117733",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a topology is drawn: its colour, the marker of its dots, and the index of the colour in the page's style."""
+
+    colour: str
+    marker: str
+    index: int
+
+
+def looks(topologies: Sequence[str]) -> dict[str, Look]:
+    """A look for each topology by its place in the scenario; colours repeat after eight, with another marker."""
+    return {
+        name: Look(SERIES[i % len(SERIES)], MARKERS[(i // len(SERIES)) % len(MARKERS)], i % len(SERIES))
+        for i, name in enumerate(topologies)
+    }
+
+
+def outcome_colour(name: str) -> str:
+    """The colour of a failure in stacked bars; names this version does not know are grey."""
+    return _OUTCOME_COLOURS.get(Outcome(name), MUTED) if name in set(Outcome) else MUTED

@@ -1,0 +1,120 @@
+"""summary.json: the numbers of a report, for programs. null means no data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iam_loadtest.analysis.cell import Cell, CombinedPart
+from iam_loadtest.analysis.estimate import Estimate
+from iam_loadtest.analysis.part import ALL_REQUESTS, Part
+from iam_loadtest.analysis.summary import RunSummary
+from iam_loadtest.analysis.trial_summary import TrialSummary
+
+SUMMARY_FORMAT = 1
+_RATES = ("throughput_per_s", "attempted_per_s")
+_LATENCIES = ("p50_ms", "p80_ms", "p95_ms", "p99_ms", "max_ms")
+
+
+def summary_document(summary: RunSummary) -> dict[str, Any]:
+    """The document; floats are rounded to twelve significant digits so that machines agree on its text."""
+    info = summary.run.info
+    return {
+        "format": SUMMARY_FORMAT,
+        "run": {
+            "name": info.name,
+            "started_at": info.started_at,
+            "seed": info.seed,
+            "fingerprint": info.fingerprint,
+            "versions": dict(info.versions),
+            "machine": dict(info.machine),
+            "load": info.scenario.get("load"),
+        },
+        "trials_planned": len(info.plan),
+        "trials_counted": len(summary.counted),
+        "trials_excluded": {one.trial.id: one.excluded for one in summary.excluded},
+        "trials_missing": [planned.id for planned in summary.missing],
+        "topologies": list(summary.topologies),
+        "workloads": list(summary.workloads),
+        "cells": [_cell(cell) for cell in summary.cells],
+        "trials": [_trial(one) for one in summary.trials],
+    }
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "topology": cell.topology,
+        "workload": cell.workload,
+        "trials_counted": len(cell.counted),
+        "unstable": cell.is_unstable,
+        "requests": _combined(cell.requests),
+        "chain": _combined(cell.chain),
+        "steps": {step.name: _combined(step) for step in cell.steps},
+    }
+
+
+def _combined(part: CombinedPart) -> dict[str, Any]:
+    return {
+        "requests": part.requests,
+        "failed": part.failed,
+        "failure_share": _number(part.failure_share),
+        "outcomes": dict(part.outcomes),
+        **{name: _estimate(getattr(part, name)) for name in _estimates_of(part.name)},
+    }
+
+
+def _estimates_of(part: str) -> tuple[str, ...]:
+    return _RATES if part == ALL_REQUESTS else (*_RATES, *_LATENCIES)
+
+
+def _estimate(one: Estimate) -> dict[str, Any]:
+    return {
+        "geometric_mean": _number(one.value),
+        "minimum": _number(one.minimum),
+        "maximum": _number(one.maximum),
+        "sd_log": _number(one.sd_log),
+        "trials": one.trials,
+    }
+
+
+def _trial(one: TrialSummary) -> dict[str, Any]:
+    trial = one.trial
+    return {
+        "id": trial.id,
+        "position": trial.position,
+        "topology": trial.topology,
+        "workload": trial.workload,
+        "trial": trial.trial,
+        "status": str(trial.status),
+        "counted": one.is_counted,
+        "excluded_because": one.excluded,
+        "window_s": one.window_s,
+        "rows": one.rows,
+        "requests": _part(one.requests),
+        "chain": _part(one.chain),
+        "steps": {step.name: _part(step) for step in one.steps},
+    }
+
+
+def _part(part: Part | None) -> dict[str, Any] | None:
+    if part is None:
+        return None
+    document: dict[str, Any] = {
+        "requests": part.requests,
+        "failed": part.failed,
+        "failure_share": _number(part.failure_share),
+        "outcomes": dict(part.outcomes),
+        "throughput_per_s": _number(part.throughput_per_s),
+        "attempted_per_s": _number(part.attempted_per_s),
+    }
+    if part.name != ALL_REQUESTS:
+        document.update({name: _milliseconds(part, name) for name in _LATENCIES})
+    return document
+
+
+def _milliseconds(part: Part, name: str) -> float | None:
+    value_us: int | None = getattr(part.latency, name.replace("_ms", "_us"))
+    return None if value_us is None else value_us / 1000
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.12g}")

@@ -1,0 +1,54 @@
+"""Table: what every table of a report is, before it becomes HTML or Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iam_loadtest.report.text import NO_DATA, count, number, share
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; numeric ones are aligned to the right and sorted by value."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands in one place of a table; ``sort`` is its value for sorting, where the text is not."""
+
+    text: str
+    sort: float | None = None
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a name that is unique in the page, a caption, and rows as long as its columns."""
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+
+
+def words(text: object) -> Entry:
+    """An entry of plain text; n/a where there is none."""
+    return Entry(NO_DATA if text in {None, ""} else str(text))
+
+
+def figure(value: float | None) -> Entry:
+    """A number with three significant digits."""
+    return Entry(number(value), value)
+
+
+def whole(value: int | None) -> Entry:
+    """A whole number."""
+    return Entry(count(value), value)
+
+
+def percent(value: float | None) -> Entry:
+    """A share as a percentage, marked where it is above zero."""
+    return Entry(share(value), value, "bad" if value else "")

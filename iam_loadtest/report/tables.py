@@ -1,0 +1,270 @@
+"""The tables of a report, each from the summary alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from iam_loadtest.analysis.cell import Cell, CombinedPart
+from iam_loadtest.analysis.estimate import Estimate
+from iam_loadtest.analysis.part import Part
+from iam_loadtest.analysis.summary import RunSummary
+from iam_loadtest.analysis.trial_summary import TrialSummary
+from iam_loadtest.report.load_model import load_of, topology_facts
+from iam_loadtest.report.table import Column, Entry, Table, figure, percent, whole, words
+from iam_loadtest.report.text import seconds, with_range
+from iam_loadtest.results.outcome import Outcome
+
+_LATENCY_COLUMNS = tuple(Column(f"{name} ms", True) for name in ("p50", "p80", "p95", "p99", "max"))
+
+
+def headline_table(summary: RunSummary) -> Table:
+    """One row per workload and topology: what the charts show, in figures."""
+    columns = (
+        Column("Workload"),
+        Column("Topology"),
+        Column("Requests/s", True),
+        Column("Chains/s", True),
+        *(Column(f"{name} ms", True) for name in ("p50", "p80", "p95")),
+        Column("Failed", True),
+        Column("Trials counted", True),
+    )
+    caption = (
+        "Per workload and topology: successful requests and successful whole chains per second, latency of whole "
+        "successful chains, failed share of all requests. Geometric mean over counted trials [lowest–highest trial]."
+    )
+    return Table("results", caption, columns, tuple(_headline_row(cell) for cell in summary.cells))
+
+
+def _headline_row(cell: Cell) -> tuple[Entry, ...]:
+    planned = len(cell.trials) + len(cell.missing)
+    short = len(cell.counted) < planned
+    return (
+        words(cell.workload),
+        words(cell.topology),
+        _estimate(cell.requests.throughput_per_s),
+        _estimate(cell.chain.throughput_per_s),
+        *(_estimate(one) for one in (cell.chain.p50_ms, cell.chain.p80_ms, cell.chain.p95_ms)),
+        percent(cell.requests.failure_share),
+        Entry(f"{len(cell.counted)} of {planned}", len(cell.counted), "bad" if short else ""),
+    )
+
+
+def _estimate(one: Estimate) -> Entry:
+    return Entry(with_range(one), one.value)
+
+
+def failure_table(summary: RunSummary) -> Table:
+    """One row per cell and failed outcome that occurred in counted trials."""
+    columns = (
+        Column("Workload"),
+        Column("Topology"),
+        Column("Outcome"),
+        Column("Requests", True),
+        Column("Share", True),
+        Column("Meaning"),
+    )
+    rows = [row for cell in summary.cells for row in _failure_rows(cell)]
+    caption = "Failed requests of the measured windows by outcome, as a share of all requests of the cell."
+    return Table("failures-by-outcome", caption, columns, tuple(rows))
+
+
+def _failure_rows(cell: Cell) -> list[tuple[Entry, ...]]:
+    requests = cell.requests
+    return [
+        (
+            words(cell.workload),
+            words(cell.topology),
+            words(name),
+            whole(number),
+            percent(number / requests.requests),
+            words(meaning(name)),
+        )
+        for name, number in requests.outcomes.items()
+        if name != Outcome.OK
+    ]
+
+
+def meaning(outcome: str) -> str:
+    """What an outcome means in one sentence."""
+    return Outcome(outcome).meaning if outcome in set(Outcome) else "an outcome that this version does not know"
+
+
+def step_table(summary: RunSummary, topology: str, number: int) -> Table:
+    """One row per workload and step of a topology; ``number`` makes the table's name unique."""
+    columns = (
+        Column("Workload"),
+        Column("Step"),
+        Column("Requests", True),
+        Column("Successful/s", True),
+        *_LATENCY_COLUMNS,
+        Column("Failed", True),
+    )
+    rows = [
+        _step_row(cell.workload, part)
+        for cell in summary.of_topology(topology)
+        for part in (*cell.steps, cell.chain)
+        if part.requests
+    ]
+    caption = (
+        "Single requests per step, and the whole chain (counted in chains, not requests). Geometric mean over counted "
+        "trials [lowest–highest trial]; requests and failures are totals of the counted trials."
+    )
+    return Table(f"steps-{number}", caption, columns, tuple(rows))
+
+
+def _step_row(workload: str, part: CombinedPart) -> tuple[Entry, ...]:
+    latencies = (part.p50_ms, part.p80_ms, part.p95_ms, part.p99_ms, part.max_ms)
+    return (
+        words(workload),
+        words(step_title(part.name)),
+        whole(part.requests),
+        _estimate(part.throughput_per_s),
+        *(_estimate(one) for one in latencies),
+        percent(part.failure_share),
+    )
+
+
+def step_title(name: str) -> str:
+    """The step's name; the rows of whole chains are called so."""
+    return "whole chain" if name == "workflow" else name
+
+
+def trial_table(summary: RunSummary) -> Table:
+    """Every trial that ended, in running order, with its reason where it does not count."""
+    columns = (
+        Column("#", True),
+        Column("Workload"),
+        Column("Topology"),
+        Column("Trial", True),
+        Column("Status"),
+        Column("Window", True),
+        Column("Requests", True),
+        Column("Requests/s", True),
+        Column("Chains/s", True),
+        *(Column(f"{name} ms", True) for name in ("p50", "p80", "p95")),
+        Column("Failed", True),
+        Column("Why it does not count"),
+    )
+    rows = sorted(
+        [(one.trial.position, _trial_row(one)) for one in summary.trials]
+        + [
+            (planned.position, _missing_row(planned.position, planned.workload, planned.topology, planned.trial))
+            for planned in summary.missing
+        ],
+        key=lambda pair: pair[0],
+    )
+    caption = "Every planned trial in running order. Latencies are those of whole successful chains."
+    return Table("trials", caption, columns, tuple(row for _, row in rows))
+
+
+def _trial_row(one: TrialSummary) -> tuple[Entry, ...]:
+    trial, chain, requests = one.trial, one.chain, one.requests
+    status = str(trial.status) if one.is_counted or not trial.is_counted else "not usable"
+    return (
+        whole(trial.position),
+        words(trial.workload),
+        words(trial.topology),
+        whole(trial.trial),
+        Entry(status, mark="" if one.is_counted else "bad"),
+        words(None if one.window_s is None else seconds(round(one.window_s, 1))),
+        whole(requests.requests if requests else None),
+        figure(requests.throughput_per_s if requests else None),
+        figure(chain.throughput_per_s if chain else None),
+        *(_milliseconds(chain, name) for name in ("p50_us", "p80_us", "p95_us")),
+        percent(requests.failure_share if requests else None),
+        Entry(one.excluded or "", mark="bad" if one.excluded else ""),
+    )
+
+
+def _milliseconds(part: Part | None, name: str) -> Entry:
+    value_us: int | None = getattr(part.latency, name) if part else None
+    return figure(None if value_us is None else value_us / 1000)
+
+
+def _missing_row(position: int, workload: str, topology: str, trial: int) -> tuple[Entry, ...]:
+    empty = words(None)
+    return (
+        whole(position),
+        words(workload),
+        words(topology),
+        whole(trial),
+        Entry("missing", mark="bad"),
+        *[empty] * 8,
+        Entry("planned, not run yet or not ended", mark="bad"),
+    )
+
+
+def generator_table(summary: RunSummary) -> Table:
+    """How the load generator itself fared in every trial."""
+    columns = (
+        Column("#", True),
+        Column("Workload"),
+        Column("Topology"),
+        Column("Trial", True),
+        Column("Workers", True),
+        Column("Lost", True),
+        Column("Busiest worker, % of a core", True),
+        Column("Loop lag p95 ms", True),
+        Column("Users planned", True),
+        Column("Users seen"),
+        Column("Rows sent", True),
+        Column("Rows kept", True),
+    )
+    caption = "The load generator over the measured windows: a busy or late generator measures itself, not the server."
+    return Table("generator", caption, columns, tuple(_generator_row(one) for one in summary.trials))
+
+
+def _generator_row(one: TrialSummary) -> tuple[Entry, ...]:
+    trial, health = one.trial, one.trial.generator
+    seen = None if health.users_min is None else f"{health.users_min}–{health.users_max}"
+    lost = Entry(str(health.workers_lost), health.workers_lost, "bad" if health.workers_lost else "")
+    return (
+        whole(trial.position),
+        words(trial.workload),
+        words(trial.topology),
+        whole(trial.trial),
+        whole(health.workers),
+        lost,
+        figure(health.max_cpu_percent),
+        figure(health.loop_lag_p95_ms),
+        whole(health.users_planned),
+        words(seen),
+        whole(trial.counts.sent),
+        whole(one.rows),
+    )
+
+
+def environment_table(summary: RunSummary) -> Table:
+    """Machine, versions, load and the run itself, name by name."""
+    info = summary.run.info
+    load = {f"load: {key}": value for key, value in load_of(summary).items()}
+    facts: dict[str, object] = {
+        "run": info.name,
+        "directory": summary.run.directory.name,
+        "started": info.started_at,
+        "seed": info.seed,
+        "scenario fingerprint": info.fingerprint,
+        **load,
+        **{f"machine: {key}": value for key, value in info.machine.items()},
+        **{f"version: {key}": value for key, value in info.versions.items()},
+    }
+    return _facts("environment", "Where and with what this was measured.", facts)
+
+
+def factor_table(summary: RunSummary, topology: str, number: int) -> Table:
+    """What the scenario says of a topology."""
+    facts = dict(topology_facts(summary, topology))
+    factors = facts.pop("factors", None)
+    plain = {key: facts[key] for key in ("provider", "issuer", "description") if _is_plain(facts.get(key))}
+    if isinstance(factors, Mapping):
+        plain.update({str(key): value for key, value in factors.items()})
+    return _facts(f"factors-{number}", f"Topology {topology}: what the scenario says of it.", plain)
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float) and value != ""
+
+
+def _facts(name: str, caption: str, facts: Mapping[str, object]) -> Table:
+    columns = (Column("What"), Column("Value"))
+    return Table(name, caption, columns, tuple((words(key), words(value)) for key, value in facts.items()))
