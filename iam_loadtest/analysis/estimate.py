@@ -52,6 +52,8 @@ def estimate(values: Sequence[float | None]) -> Estimate:
 
 
 def _geometric_mean(values: tuple[float, ...]) -> float | None:
+    if min(values) == max(values):
+        return values[0]
     if min(values) > 0:
         return math.exp(math.fsum(math.log(value) for value in values) / len(values))
-    return 0.0 if max(values) == 0 else None
+    return None

@@ -75,15 +75,21 @@ def summarise_run(run: Run) -> RunSummary:
 
 
 def steps_of_workloads(scenario: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The names of the steps of each workload as the scenario orders them; empty where it does not say."""
+    """The names that samples give the steps of each workload, in order; empty where the scenario does not say."""
     workloads = scenario.get("workloads")
     if not isinstance(workloads, Mapping):
         return {}
     return {
-        name: tuple(step for step in steps if isinstance(step, str))
+        name: tuple(_label(scenario.get("steps"), step) for step in steps if isinstance(step, str))
         for name, steps in workloads.items()
         if isinstance(steps, Sequence) and not isinstance(steps, str)
     }
+
+
+def _label(steps: object, name: str) -> str:
+    step = steps.get(name) if isinstance(steps, Mapping) else None
+    label = step.get("label") if isinstance(step, Mapping) else None
+    return str(label) if label else name
 
 
 def _cell(run: Run, trials: Sequence[TrialSummary], topology: str, workload: str, steps: Sequence[str]) -> Cell:

@@ -16,7 +16,10 @@ MAX_BINS = 240
 
 @dataclass(frozen=True)
 class Timeline:
-    """Requests by the moment they started. Bin i covers seconds i * bin_s to (i + 1) * bin_s; the last may be short."""
+    """Requests by the moment they started. Bin i covers seconds i * bin_s to (i + 1) * bin_s.
+
+    The last second, which a trial seldom fills, is left out where there is more than one; the last bin may be short.
+    """
 
     bin_s: int
     ok_per_s: tuple[float, ...]
@@ -48,6 +51,7 @@ class TimelineCounter:
         seconds = max(len(self._ok), len(self._failed))
         if not seconds:
             return None
+        seconds = max(seconds - 1, 1)
         bin_s = -(-seconds // MAX_BINS)
         return Timeline(bin_s, _rates(self._ok, seconds, bin_s), _rates(self._failed, seconds, bin_s))
 
@@ -60,7 +64,7 @@ def _added(counts: npt.NDArray[np.int64], seconds: npt.NDArray[np.int64]) -> npt
 
 def _rates(counts: npt.NDArray[np.int64], seconds: int, bin_s: int) -> tuple[float, ...]:
     padded = np.zeros(seconds, np.int64)
-    padded[: len(counts)] = counts
+    padded[: len(counts)] = counts[:seconds]
     starts = np.arange(0, seconds, bin_s)
     widths = np.minimum(starts + bin_s, seconds) - starts
     return tuple(float(rate) for rate in np.add.reduceat(padded, starts) / widths)

@@ -18,24 +18,32 @@ TRIALS_TO_RANK = 3
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One thing that the run shows: what it is about, and what."""
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """``state`` says what ran, ``findings`` what differs, ``limits`` what these data cannot show."""
 
     state: str
-    findings: tuple[str, ...]
+    findings: tuple[Finding, ...]
     limits: tuple[str, ...]
 
 
 def answer(summary: RunSummary) -> Answer:
     """The answer of a run, finished or not."""
-    findings = (*_differences(summary), *_failures(summary)) if summary.counted else ()
+    findings = (*_differences(summary), Finding("Failures", _failures(summary))) if summary.counted else ()
     return Answer(_state(summary), tuple(findings), tuple(_limits(summary)))
 
 
 def _state(summary: RunSummary) -> str:
     planned, counted = len(summary.run.info.plan), len(summary.counted)
     matrix = (
-        f"{plural(len(summary.topologies), 'topology').replace('topologys', 'topologies')} under "
+        f"{plural(len(summary.topologies), 'topology', 'topologies')} under "
         f"{plural(len(summary.workloads), 'workload')}"
     )
     if not summary.trials:
@@ -55,11 +63,11 @@ def _uncounted(summary: RunSummary) -> str:
     return listed([*parts, *([f"{missing} missing"] if missing else [])])
 
 
-def _differences(summary: RunSummary) -> Iterator[str]:
+def _differences(summary: RunSummary) -> Iterator[Finding]:
     for workload in summary.workloads:
         cells = [cell for cell in summary.of_workload(workload) if cell.requests.throughput_per_s.trials]
         if cells:
-            yield f"{workload}: {'; '.join(_carried(cell) for cell in cells)}.{_ratios(cells)}"
+            yield Finding(workload, f"{'; '.join(_carried(cell) for cell in cells)}.{_ratios(cells)}")
 
 
 def _carried(cell: Cell) -> str:
@@ -99,21 +107,20 @@ def _overlap(one: Estimate, other: Estimate) -> str:
     return " (trials do not overlap)" if apart else " (trials overlap: no difference shown)"
 
 
-def _failures(summary: RunSummary) -> Iterator[str]:
+def _failures(summary: RunSummary) -> str:
     requests = sum(cell.requests.requests for cell in summary.cells)
     failed = sum(cell.requests.failed for cell in summary.cells)
     if not requests:
-        yield "The measured windows hold no request at all."
-    elif not failed:
-        yield f"Failures: none of {requests:,} requests."
-    elif failed == requests:
-        yield f"Failures: every one of {requests:,} requests failed, mostly {_main_outcome(summary)}."
-    else:
-        worst = max(summary.cells, key=lambda cell: cell.requests.failure_share or 0)
-        yield (
-            f"Failures: {share(failed / requests)} of {requests:,} requests, most with {worst.topology} under "
-            f"{worst.workload} ({share(worst.requests.failure_share)}); mostly {_main_outcome(summary)}."
-        )
+        return "the measured windows hold no request at all."
+    if not failed:
+        return f"none of {requests:,} requests failed."
+    if failed == requests:
+        return f"every one of {requests:,} requests failed, mostly {_main_outcome(summary)}."
+    worst = max(summary.cells, key=lambda cell: cell.requests.failure_share or 0)
+    return (
+        f"{share(failed / requests)} of {requests:,} requests, most with {worst.topology} under "
+        f"{worst.workload} ({share(worst.requests.failure_share)}); mostly {_main_outcome(summary)}."
+    )
 
 
 def _main_outcome(summary: RunSummary) -> str:

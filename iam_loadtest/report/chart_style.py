@@ -76,7 +76,7 @@ class Frame:
 
 def new_figure(title: str, caption: str, body_in: float, frame: Frame) -> tuple[Figure, float]:
     """A titled figure with its caption at the foot, and its height in inches."""
-    lines = textwrap.wrap(caption, 84)
+    lines = textwrap.wrap(caption, 98)
     height_in = frame.top + body_in + frame.bottom + CAPTION_IN * len(lines)
     figure = Figure(figsize=(WIDTH_IN, height_in))
     figure.text(0.02, 1 - 0.08 / height_in, title, va="top", fontsize=10.5, fontweight="bold")

@@ -18,6 +18,7 @@ from iam_loadtest.report.answer import answer
 from iam_loadtest.report.chart_style import Chart
 from iam_loadtest.report.inline_svg import inline_svg
 from iam_loadtest.report.load_model import load_words
+from iam_loadtest.report.objectives import judged, objective_table
 from iam_loadtest.report.palette import CARD, INK, LINE, MUTED, SERIES, SERIES_DARK, SHADE, looks
 from iam_loadtest.report.table import Table
 
@@ -88,6 +89,7 @@ def _context(summary: RunSummary, charts: list[Chart]) -> dict[str, Any]:
         "answer": answer(summary),
         "results": tables.headline_table(summary),
         "headline_charts": [chart for chart in charts if chart.name in {"throughput", "p50", "p80", "p95"}],
+        "objectives": objective_table(judged(summary)),
         "failure_charts": [chart for chart in charts if chart.name == "failures"],
         "failures": tables.failure_table(summary),
         "detail_charts": [chart for chart in charts if chart.name == "step_p95"],

@@ -59,9 +59,9 @@ def seconds(value: object) -> str:
     return f"{value:g} s"
 
 
-def plural(amount: int, noun: str) -> str:
-    """``1 trial``, ``3 trials``."""
-    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
+def plural(amount: int, one: str, many: str | None = None) -> str:
+    """``1 trial``, ``3 trials``; ``many`` where an s does not do."""
+    return f"{amount:,} {one}" if amount == 1 else f"{amount:,} {many or one + 's'}"
 
 
 def listed(words: Sequence[str]) -> str:
