@@ -68,7 +68,7 @@ async def prepare(store: Store, settings: Settings) -> None:
     await store.write(lambda: _create_schema(store))
     await store.write(_check_version)
     await ensure_signing_key(store, settings.algorithm)
-    if not await store.read(lambda: _has_rows("client")):
+    if not await store.write(lambda: _has_rows("client")):
         await store.write(_insert_clients)
     await _add_users(store, settings.users)
 
@@ -160,7 +160,7 @@ def _public_jwks() -> str:
 
 async def _add_users(store: Store, count: int) -> None:
     """Users have fixed row numbers, so that of two frontends adding them at once the second finds them there."""
-    have = await store.read(_count_users)
+    have = await store.write(_count_users)
     for start in range(have, count, _BATCH):
         rows = [_user_row(number) for number in range(start, min(count, start + _BATCH))]
         await store.insert_many(

@@ -90,7 +90,7 @@ async def _prepare(settings: Settings) -> None:
                 await (await open_sessions(settings, store)).close()
                 return
             except DatabaseError as error:
-                if attempt == _PREPARE_ATTEMPTS:
+                if attempt == _PREPARE_ATTEMPTS or error.number in DatabaseError.unreachable:
                     raise UserError(f"--database: cannot be prepared: {error}") from error
                 await asyncio.sleep(0.05 * attempt)
     finally:

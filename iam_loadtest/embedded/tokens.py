@@ -136,7 +136,7 @@ def now_s() -> int:
 async def ensure_signing_key(store: Store, algorithm: Algorithm) -> None:
     """Make the key of this algorithm unless the database has it; of several frontends that try, one wins."""
     kid = _KIDS[algorithm]
-    if kid in await store.read(_load_pems):
+    if kid in await store.write(_load_pems):
         return
     pem = _pem_of(_new_key(algorithm))
 
@@ -149,8 +149,8 @@ async def ensure_signing_key(store: Store, algorithm: Algorithm) -> None:
 
 
 async def load_signer(store: Store, settings: Settings) -> Signer:
-    """The signer every frontend on this database shares."""
-    pems = await store.read(_load_pems)
+    """The signer every frontend on this database shares; read on the primary, a replica may be behind."""
+    pems = await store.write(_load_pems)
     keys = {kid: SigningKey(kid, algorithm, _key_of(pem)) for kid, (algorithm, pem) in pems.items()}
     return Signer(keys, settings.algorithm, settings.issuer)
 

@@ -64,7 +64,9 @@ def test_es256_tokens_verify_with_the_published_key(rotating: Iam) -> None:
     token = rotating.client_credentials()["access_token"]
     keys = jwt.PyJWKSet.from_dict(rotating.get("jwk").json())
     assert jwt.get_unverified_header(token)["alg"] == "ES256"
-    assert jwt.decode(token, keys[jwt.get_unverified_header(token)["kid"]], algorithms=["ES256"])["sub"] == "client-cred"
+    assert (
+        jwt.decode(token, keys[jwt.get_unverified_header(token)["kid"]], algorithms=["ES256"])["sub"] == "client-cred"
+    )
     discovery = rotating.get(".well-known/openid-configuration").json()
     assert discovery["id_token_signing_alg_values_supported"] == ["ES256"]
 
@@ -101,7 +103,9 @@ def test_an_unstored_token_with_a_forged_signature_is_refused(unstored: Iam) -> 
     assert not unstored.is_active(forged)
     assert unstored.exchange(forged).status_code == 401
     assert unstored.post("revoke", {"token": forged, **ACTOR}).status_code == 200
-    unsigned = jwt.encode(jwt.decode(f"{head}.{payload}.{signature}", options={"verify_signature": False}), None, "none")
+    unsigned = jwt.encode(
+        jwt.decode(f"{head}.{payload}.{signature}", options={"verify_signature": False}), None, "none"
+    )
     assert not unstored.is_active(unsigned)
 
 
@@ -132,7 +136,9 @@ def test_an_expired_token_is_as_good_as_none(tmp_path: Path) -> None:
 def test_more_users_are_seeded_in_bulk_under_the_same_pattern(tmp_path: Path) -> None:
     with running_iam(tmp_path, "--users", "20000", "--database", str(tmp_path / "iam.sqlite")) as iam:
         assert iam.password("test_20099")["access_token"]
-        assert iam.token(grant_type="password", username="test_20100", password="password", **SUBJECT).status_code == 400
+        assert (
+            iam.token(grant_type="password", username="test_20100", password="password", **SUBJECT).status_code == 400
+        )
         assert rows(iam, "account") == 20000
 
 
@@ -158,5 +164,7 @@ def test_frontends_started_apart_share_one_database(iam: Iam, tmp_path: Path) ->
         assert good(iam.exchange(refreshed["access_token"]))["access_token"]
         assert not iam.is_active(issued["access_token"])
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda n: (iam, other)[n % 2].token(CRED, grant_type="client_credentials"), range(60)))
+            answers = list(
+                pool.map(lambda n: (iam, other)[n % 2].token(CRED, grant_type="client_credentials"), range(60))
+            )
         assert {answer.status_code for answer in answers} == {200}

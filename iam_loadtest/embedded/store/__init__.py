@@ -8,7 +8,7 @@ it, not the generator.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from iam_loadtest.embedded.settings import Settings
 from iam_loadtest.embedded.store.url import is_mariadb
@@ -33,6 +33,8 @@ MakeTransaction = Callable[[], Transaction[T]]
 class DatabaseError(Exception):
     """The database refused or could not be reached: ``number`` is its own error number (1213 is a deadlock)."""
 
+    unreachable: Final = frozenset({1044, 1045, 1049, 2002, 2003, 2005, 2006, 2013})
+
     def __init__(self, number: int, message: str) -> None:
         super().__init__(f"database error {number}: {message}")
         self.number = number
@@ -43,6 +45,11 @@ class PoolTimeoutError(DatabaseError):
 
     def __init__(self, timeout_s: float) -> None:
         super().__init__(0, f"connection is not available, request timed out after {timeout_s:g} s")
+
+
+def ping() -> Transaction[None]:
+    """A statement that any database answers."""
+    yield "SELECT 1", ()
 
 
 class Store(Protocol):
@@ -62,6 +69,10 @@ class Store(Protocol):
 
     async def insert_many(self, sql: str, rows: Sequence[Parameters]) -> None:
         """Insert rows in bulk in one transaction; ``sql`` holds one group of parameters."""
+        ...
+
+    async def ping(self) -> None:
+        """Ask every server there is for an answer; DatabaseError where one gives none."""
         ...
 
     async def close(self) -> None:

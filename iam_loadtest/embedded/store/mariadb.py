@@ -20,6 +20,7 @@ from iam_loadtest.embedded.store import (
     Result,
     T,
     Transaction,
+    ping,
 )
 from iam_loadtest.embedded.store.url import Address, MariaDbUrl, parse_mariadb_url
 from iam_loadtest.errors import UserError
@@ -69,6 +70,11 @@ class MariaDbStore:
             for start in range(0, len(rows), _BATCH):
                 await cursor.executemany(_pyformat(sql), rows[start : start + _BATCH])
             await cursor.execute("COMMIT")
+
+    async def ping(self) -> None:
+        for pool in {self._primary, self._replica}:
+            async with pool.connection() as connection:
+                await _run(connection, ping())
 
     async def close(self) -> None:
         await self._primary.close()

@@ -29,6 +29,7 @@ from iam_loadtest.embedded.store import (
     Result,
     T,
     Transaction,
+    ping,
 )
 
 Work = Callable[[sqlite3.Connection], T]
@@ -98,6 +99,9 @@ class SqliteStore:
                 connection.execute("COMMIT")
 
         await self._in_thread(insert)
+
+    async def ping(self) -> None:
+        await self.read(ping)
 
     async def close(self) -> None:
         self._sweeper.cancel()
