@@ -92,5 +92,7 @@ def _default(status: int, error: OAuthError) -> Outcome:
 
 
 def _detail(status: int, error: OAuthError) -> str:
+    if 300 <= status < 400:
+        return f"{status} redirect, which a token endpoint must not answer with"
     text = " ".join(part for part in (error.error, error.description) if part)
     return redact(f"{status} {text}" if text else f"{status} without an OAuth error")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 MAX_TEXT = 160
-_JWT = re.compile(r"[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*")
+# Each pattern starts where a word starts, so that a long text is read once, not once per letter.
+_JWT = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*")
 _UUID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
 _CREDENTIAL = re.compile(
     r"(?i)\b(client_secret|password|access_token|refresh_token|subject_token|code|assertion)=[^\s&\"']+"
 )
-_LONG = re.compile(r"[A-Za-z0-9_+/=-]*[0-9][A-Za-z0-9_+/=-]*")
+_LONG = re.compile(r"(?<![A-Za-z0-9_+/=-])[A-Za-z0-9_+/=-]*[0-9][A-Za-z0-9_+/=-]*")
 _OPAQUE = re.compile(r"[A-Za-z]{24,}")
 _NUMBER = re.compile(r"\d{4,}")
 _SPACE = re.compile(r"\s+")

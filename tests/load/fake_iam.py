@@ -1,7 +1,7 @@
 """A token server for tests: small, exact about what it counted, and faulty in the way that the issuer's path names.
 
-Run as a process: ``python fake_iam.py READY_FILE``. The issuer ``http://127.0.0.1:PORT/MODE/`` answers in that mode;
-``/counts`` gives how many token requests each mode has had, by grant.
+Run as a process: ``python fake_iam.py READY_FILE [CERTIFICATE KEY]``. The issuer ``http://127.0.0.1:PORT/MODE/``
+answers in that mode; ``/counts`` gives how many token requests each mode has had, by grant.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import asyncio
 import gzip
 import json
 import os
-import struct
 import socket
+import ssl
+import struct
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -25,8 +26,12 @@ TYPE = "Content-Type: application/json"
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
 
-async def main(ready_file: Path) -> None:
-    server = await asyncio.start_server(_serve, "127.0.0.1", 0, limit=1 << 20)
+async def main(ready_file: Path, *certificate: str) -> None:
+    tls = None
+    if certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(*certificate)
+    server = await asyncio.start_server(_serve, "127.0.0.1", 0, limit=1 << 20, ssl=tls)
     port = server.sockets[0].getsockname()[1]
     temporary = ready_file.with_suffix(".tmp")
     temporary.write_text(json.dumps({"port": port, "pid": os.getpid()}))
@@ -168,4 +173,4 @@ MODES = {
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))

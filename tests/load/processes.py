@@ -1,0 +1,183 @@
+"""Real processes for tests: the fake token server, the built-in IAM, Locust alone, and a trial's master and workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from iam_loadtest.results.load_result import LoadResult, read_load_result
+from iam_loadtest.scenario.trial_spec import TRIAL_SPEC_VARIABLE, TrialSpec, write_trial_spec
+
+ROOT = Path(__file__).parents[2]
+LOCUSTFILES = ROOT / "locustfiles"
+TRIAL_LOCUSTFILE = ROOT / "iam_loadtest" / "load" / "trial_locustfile.py"
+SCENARIO = """\
+name: test
+topologies:
+  one: {provider: embedded}
+load: {users: 12, spawn_rate_per_s: 12, warm_up: 500ms, duration: 2s, cool_down: 200ms, workers: 2}
+"""
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """The environment without settings of Locust or of this package, and what is given on top."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "IAM_LOADTEST_"))}
+    return {**kept, "PYTHONUNBUFFERED": "1", **extra}
+
+
+def eventually(is_so: Callable[[], Any], limit_s: float = 20.0) -> Any:
+    """What ``is_so`` gives once it is true; fails after the limit."""
+    deadline = time.monotonic() + limit_s
+    while not (found := is_so()):
+        assert time.monotonic() < deadline, f"not so within {limit_s} s"
+        time.sleep(0.05)
+    return found
+
+
+@contextmanager
+def server(command: list[str], ready_file: Path) -> Iterator[dict[str, Any]]:
+    """A server process that writes a JSON ready file; ended with the block."""
+    process = subprocess.Popen(command, env=clean_environment(), stdout=subprocess.DEVNULL)
+    try:
+        eventually(ready_file.is_file)
+        yield json.loads(ready_file.read_text())
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """End a process, by force where it does not follow a signal."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@dataclass(frozen=True)
+class FakeIam:
+    """The fake token server: an issuer per mode."""
+
+    port: int
+    scheme: str = "http"
+
+    def issuer(self, mode: str) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}/{mode}/"
+
+    def counts(self, mode: str) -> dict[str, int]:
+        """Token requests of a mode so far, by grant."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/counts") as answer:
+            return json.load(answer).get(mode, {})
+
+
+def run_locust(*arguments: str, cwd: Path, timeout_s: float = 60, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run Locust to its end; its output and log are joined in ``stdout``."""
+    return subprocess.run(
+        [sys.executable, "-m", "locust", *arguments],
+        cwd=cwd,
+        env=clean_environment(HOME=str(cwd), **environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def start_locust(*arguments: str, cwd: Path, log: Path, **environ: str) -> subprocess.Popen[str]:
+    """Start a Locust process that writes into ``log``."""
+    with log.open("a") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "locust", *arguments],
+            cwd=cwd,
+            env=clean_environment(HOME=str(cwd), **environ),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class TrialProcesses:
+    """A trial in its own directory, run as the scenario runner would."""
+
+    directory: Path
+    issuer: str
+    workload: str = "workflow"
+    overrides: dict[str, Any] = field(default_factory=dict)
+    scenario: str = SCENARIO
+    users: int = 12
+    environ: dict[str, str] = field(default_factory=dict)
+    master: subprocess.Popen[str] | None = None
+    workers: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, workers: int = 2) -> TrialProcesses:
+        """Start master and workers."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "scenario.yaml").write_text(self.scenario)
+        spec = TrialSpec(
+            str(self.directory / "scenario.yaml"),
+            str(self.directory),
+            "one",
+            self.workload,
+            self.issuer,
+            str(self.directory),
+            self.overrides,
+        )
+        write_trial_spec(self.directory / "spec.json", spec)
+        port = str(free_port())
+        head = ("--headless", "--only-summary", "--users", str(self.users), "--spawn-rate", str(self.users))
+        bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", str(workers))
+        self.master = self._start("master.log", "--master", *head, *bind, "--exit-code-on-error", "0")
+        there = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
+        self.workers = [self._start(f"worker{number}.log", *there) for number in range(workers)]
+        return self
+
+    def await_result(self, limit_s: float = 60) -> LoadResult:
+        """The result, once the master has ended with exit code 0."""
+        assert self.master is not None
+        code = self.master.wait(limit_s)
+        result = read_load_result(self.directory)
+        assert code == 0, self.log()
+        assert result is not None, self.log()
+        return result
+
+    def await_phase(self, phase: str) -> None:
+        """Wait until progress.json says that the trial is in a phase."""
+        path = self.directory / "progress.json"
+        eventually(lambda: path.is_file() and json.loads(path.read_text())["phase"] == phase)
+
+    def log(self) -> str:
+        """Everything that the processes wrote."""
+        return "\n".join(path.read_text() for path in sorted(self.directory.glob("*.log")))
+
+    def stop(self) -> None:
+        """End what still runs."""
+        for process in (self.master, *self.workers):
+            if process is not None and process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+
+    def _start(self, log: str, *arguments: str) -> subprocess.Popen[str]:
+        environ = {TRIAL_SPEC_VARIABLE: str(self.directory / "spec.json"), **self.environ}
+        locustfile = ("-f", str(TRIAL_LOCUSTFILE))
+        return start_locust(*locustfile, *arguments, cwd=self.directory, log=self.directory / log, **environ)

@@ -1,0 +1,57 @@
+"""Texts of servers without tokens and without what is unique."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iam_loadtest.oidc.redact import MAX_TEXT, redact
+
+JWT = "eyJraWQiOiJyc2ExIiwiYWxnIjoiUlMyNTYifQ.eyJzdWIiOiI4MGU1ZmI4ZC1iN2M4In0.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"Refresh token {JWT} was not found", "Refresh token <token> was not found"),
+        ("id 0e5a1c9e-5a3b-4d57-9d5c-1a2b3c4d5e6f gone", "id <id> gone"),
+        ("client_secret=hunter2 is wrong", "client_secret=<secret> is wrong"),
+        ("Invalid refresh_token=abc&x", "Invalid refresh_token=<secret>&x"),
+        ("session 3f9a8b7c6d5e4f3a2b1c gone", "session <token> gone"),
+        ("opaque ZxYwVuTsRqPoNmLkJiHgFeDcBa gone", "opaque <token> gone"),
+        ("after 123456 ms", "after <n> ms"),
+        ("error 1213: Deadlock found", "error 1213: Deadlock found"),
+        ("two\nlines\t and  spaces", "two lines and spaces"),
+        ("invalid_client Bad client credentials", "invalid_client Bad client credentials"),
+    ],
+)
+def test_what_is_secret_or_unique_goes_and_what_tells_failures_apart_stays(text: str, expected: str) -> None:
+    assert redact(text) == expected
+
+
+@given(st.text(max_size=2000))
+def test_the_result_is_one_short_line(text: str) -> None:
+    redacted = redact(text)
+    assert len(redacted) <= MAX_TEXT
+    assert "\n" not in redacted
+
+
+@given(
+    st.text("abcdefghijklmnop ", max_size=30),
+    st.binary(min_size=12, max_size=60).map(lambda raw: raw.hex()),
+    st.text("abcdefghijklmnop ", max_size=30),
+)
+def test_a_hexadecimal_token_never_stays(before: str, token: str, after: str) -> None:
+    assert token not in redact(f"{before} {token} {after}")
+
+
+@given(st.lists(st.sampled_from(["Refresh", "token", JWT, "was", "not", "found"]), max_size=20))
+def test_redacting_twice_changes_nothing_more(words: list[str]) -> None:
+    once = redact(" ".join(words))
+    assert redact(once) == once
+
+
+@pytest.mark.parametrize("unit", ["a", "a_", "1", "a.", "abcdefg.", "password="])
+def test_a_long_hostile_text_is_read_once_not_once_per_letter(unit: str) -> None:
+    """Quadratic patterns would need minutes here, and block every user of the process."""
+    for _ in range(100):
+        assert len(redact(unit * (20_000 // len(unit)))) <= MAX_TEXT
