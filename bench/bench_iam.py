@@ -23,6 +23,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import psutil
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 CONNECTIONS = 32
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -137,8 +139,6 @@ async def workloads(connection: Connection) -> dict[str, tuple[Body, bytes]]:
 
 def signing_floor_us(algorithm: str) -> float:
     """CPU of one signature by the library the IAM signs with."""
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
     if algorithm == "RS256":
         rsa_key = rsa.generate_private_key(65537, 2048)

@@ -112,7 +112,7 @@ class Session:
     """A database connection that a test holds open to be in the way."""
 
     def __init__(self, maria: Maria, user: str = "iam", password: str = PASSWORD, database: str | None = "iam") -> None:
-        from asyncmy.connection import Connection
+        from asyncmy.connection import Connection  # noqa: PLC0415 - optional: absent, its tests are skipped
 
         self._loop = asyncio.new_event_loop()
         options = {"user": user, "password": password, "database": database, "autocommit": True}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from tests.embedded.server import ACTOR, CRED, EXCHANGE, SUBJECT, Iam, running_iam
+from tests.embedded.server import ACTOR, CRED, DEVICE, EXCHANGE, SUBJECT, Iam, running_iam
 
 REFRESH = "0-no-such-refresh-token-0"
 ACCESS = "eyJ.no-such.token"
@@ -34,7 +34,7 @@ CASES: dict[str, tuple[Attempt, tuple[int, str], tuple[int, str]]] = {
     ),
     "unknown device code": (
         lambda iam: iam.token(
-            ("device-code-client", "secret"), grant_type="urn:ietf:params:oauth:grant-type:device_code", device_code="no"
+            ("device-code-client", "secret"), grant_type=DEVICE, device_code="no"
         ),
         (400, "invalid_grant"),
         (400, "invalid_grant"),

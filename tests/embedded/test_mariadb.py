@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -113,8 +114,6 @@ class InTheWay:
     """A transaction that makes the refresh of a token deadlock, and wins because it has changed more rows."""
 
     def __init__(self, maria: Maria, access_token: str) -> None:
-        from hashlib import sha256
-
         forget_last_use(maria, SUBJECT["client_id"])
         self.maria = maria
         self.session = Session(maria)
@@ -162,7 +161,9 @@ def test_a_deadlock_is_tried_again_where_the_settings_say_so(maria: Maria, on_ma
 def test_a_lock_wait_timeout_is_a_500_with_1205_and_a_full_pool_a_500_of_its_own(
     maria: Maria, on_maria: Iam, tmp_path: Path
 ) -> None:
-    with running_iam(tmp_path, "--database", maria.url("?pool=1&timeout=5"), "--pool-timeout", "0.3", env=ENV) as narrow:
+    with running_iam(
+        tmp_path, "--database", maria.url("?pool=1&timeout=5"), "--pool-timeout", "0.3", env=ENV
+    ) as narrow:
         forget_last_use(maria, CRED[0])
         with Session(maria) as holder, ThreadPoolExecutor(1) as pool:
             holder.run("BEGIN")

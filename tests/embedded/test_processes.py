@@ -1,4 +1,4 @@
-"""The processes behind the one port: they share the load, are replaced when they die, and never outlive their parent."""
+"""The processes behind the one port: they share the load, are replaced, and never outlive their parent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 from collections import Counter
@@ -193,8 +194,6 @@ def test_a_setting_that_cannot_work_is_one_clear_line_without_a_password(options
 
 
 def test_a_database_of_another_program_version_is_refused(tmp_path: Path) -> None:
-    import sqlite3
-
     database = tmp_path / "iam.sqlite"
     with running_iam(tmp_path, "--database", str(database)):
         pass

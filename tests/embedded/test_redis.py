@@ -36,13 +36,15 @@ def test_sessions_are_found_through_sentinel(tmp_path: Path) -> None:
 
 
 def test_without_its_redis_login_fails_and_tokens_go_on(tmp_path: Path) -> None:
-    with redis_server(tmp_path / "redis") as port:
-        with running_iam(tmp_path / "iam", "--sessions", f"redis://127.0.0.1:{port}/0") as iam:
-            browser = Browser(iam)
-            form = hidden_fields(browser.get("/login").text)
-            assert location(browser.post("/login", username="test_122", password="password", **form)) == "/"
-            subprocess.run(["redis-cli", "-p", str(port), "shutdown", "nosave"], capture_output=True, check=False)
-            wait_for(lambda: browser.get("/login").status_code == 500, "the login page fails")
-            assert browser.get("/login").json()["error"] == "server_error"
-            assert iam.client_credentials()["access_token"]
-            assert iam.get("health").status_code == 200
+    with (
+        redis_server(tmp_path / "redis") as port,
+        running_iam(tmp_path / "iam", "--sessions", f"redis://127.0.0.1:{port}/0") as iam,
+    ):
+        browser = Browser(iam)
+        form = hidden_fields(browser.get("/login").text)
+        assert location(browser.post("/login", username="test_122", password="password", **form)) == "/"
+        subprocess.run(["redis-cli", "-p", str(port), "shutdown", "nosave"], capture_output=True, check=False)
+        wait_for(lambda: browser.get("/login").status_code == 500, "the login page fails")
+        assert browser.get("/login").json()["error"] == "server_error"
+        assert iam.client_credentials()["access_token"]
+        assert iam.get("health").status_code == 200

@@ -13,7 +13,7 @@ import jwt
 import pytest
 
 from tests.embedded.server import ACTOR, CRED, SUBJECT, Browser, Iam, good, running_iam
-from tests.embedded.test_browser import decide, poll, redeem, start_device, walk
+from tests.embedded.test_browser import PUBLIC, decide, poll, redeem, start_device, walk
 
 OFF = ["--store-access-tokens", "off"]
 
@@ -110,8 +110,6 @@ def test_an_unstored_token_with_a_forged_signature_is_refused(unstored: Iam) -> 
 
 
 def test_codes_work_without_stored_tokens(unstored: Iam) -> None:
-    from tests.embedded.test_browser import PUBLIC
-
     code = walk(Browser(unstored), PUBLIC, "test_120")["code"]
     assert good(redeem(unstored, code))["refresh_token"]
     assert redeem(unstored, code).status_code == 400
