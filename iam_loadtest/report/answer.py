@@ -84,11 +84,12 @@ def _ratios(cells: list[Cell]) -> str:
 
 def _ratio(baseline: Cell, other: Cell) -> str:
     for cell in (baseline, other):
-        if cell.is_unstable:
-            return f"Not ranked: the trials of {cell.topology} differ too much from each other."
         if len(cell.counted) < TRIALS_TO_RANK:
             have = plural(len(cell.counted), "counted trial")
-            return f"Not ranked: {cell.topology} has {have}, {TRIALS_TO_RANK} needed."
+            return f"Not ranked: {cell.topology} has {have}, {TRIALS_TO_RANK} are needed."
+    for cell in (baseline, other):
+        if cell.is_unstable:
+            return f"Not ranked: the trials of {cell.topology} differ too much from each other."
     ratios = [
         f"{number(of.value / to.value)} times the {what}{_overlap(of, to)}"
         for what, of, to in (
@@ -140,7 +141,11 @@ def _limits(summary: RunSummary) -> Iterator[str]:
         )
     unstable = [f"{cell.topology} under {cell.workload}" for cell in summary.cells if cell.is_unstable]
     if unstable:
-        yield f"Unstable between trials, not ranked: {listed(unstable)}. Run more trials of all compared topologies."
+        which = "every cell" if len(unstable) == len(summary.cells) > 1 else listed(unstable)
+        yield (
+            f"Unstable, not ranked: {which} (trials spread over 10 %, or one over 25 % from the median). Look for what "
+            "changed between the trials, then run longer trials, or more of them, of all compared topologies."
+        )
     if len(summary.topologies) == 1:
         yield "One topology only: nothing is compared."
     if any(is_built_in(summary, topology) for topology in summary.topologies):

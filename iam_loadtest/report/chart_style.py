@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 
 from iam_loadtest.report.palette import CARD, INK, LINE, MUTED
 
-WIDTH_IN = 4.9
-CAPTION_IN = 0.13
+WIDTH_IN = 4.4
+CAPTION_IN = 0.135
+CAPTION_CHARACTERS = 74
 PNG_DPI = 200
 ROW_IN = 0.25
 HEAD_IN = 0.27
@@ -76,11 +77,11 @@ class Frame:
 
 def new_figure(title: str, caption: str, body_in: float, frame: Frame) -> tuple[Figure, float]:
     """A titled figure with its caption at the foot, and its height in inches."""
-    lines = textwrap.wrap(caption, 98)
+    lines = textwrap.wrap(caption, CAPTION_CHARACTERS, break_on_hyphens=False)
     height_in = frame.top + body_in + frame.bottom + CAPTION_IN * len(lines)
     figure = Figure(figsize=(WIDTH_IN, height_in))
     figure.text(0.02, 1 - 0.08 / height_in, title, va="top", fontsize=10.5, fontweight="bold")
-    figure.text(0.02, 0.05 / height_in, "\n".join(lines), va="bottom", fontsize=7, color=MUTED)
+    figure.text(0.02, 0.05 / height_in, "\n".join(lines), va="bottom", fontsize=7.3, color=MUTED)
     return figure, height_in
 
 
@@ -114,7 +115,7 @@ def group_heading(axes: Axes, title: str, top: float) -> None:
     )
 
 
-def shortened(text: str, limit: int = 24) -> str:
+def shortened(text: str, limit: int = 22) -> str:
     """The text, cut with an ellipsis where it would not fit beside the bars."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

@@ -145,6 +145,8 @@ def trial_table(summary: RunSummary) -> Table:
         Column("Failed", True),
         Column("Why it does not count"),
     )
+    everything_counts = len(summary.counted) == len(summary.run.info.plan)
+    width = len(columns) - 1 if everything_counts else len(columns)
     rows = sorted(
         [(one.trial.position, _trial_row(one)) for one in summary.trials]
         + [
@@ -154,7 +156,7 @@ def trial_table(summary: RunSummary) -> Table:
         key=lambda pair: pair[0],
     )
     caption = "Every planned trial in running order. Latencies are those of whole successful chains."
-    return Table("trials", caption, columns, tuple(row for _, row in rows))
+    return Table("trials", caption, columns[:width], tuple(row[:width] for _, row in rows))
 
 
 def _trial_row(one: TrialSummary) -> tuple[Entry, ...]:
