@@ -151,8 +151,7 @@ def _name(planned: PlannedTrial) -> str:
 
 
 def _verdict(trial: Trial) -> str:
-    requests = trial.counts.received
-    counted = f", {requests} requests" if requests is not None else ""
+    counted = f", {trial.counts.requests} requests" if trial.counts.received is not None else ""
     reason = f": {trial.reason}" if trial.reason else ""
     return f"{trial.id} {trial.status}{counted}{reason}"
 

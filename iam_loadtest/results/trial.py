@@ -10,6 +10,7 @@ from typing import Any
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.results.json_file import read_json, write_json
+from iam_loadtest.results.sample import WORKFLOW_STEP
 
 TRIAL_FORMAT = 1
 TRIAL_FILE = "trial.json"
@@ -82,6 +83,11 @@ class TrialCounts:
     received: int | None = None
     by_step: Mapping[str, int] = field(default_factory=dict)
     server: Mapping[str, int] | None = None
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests that the samples hold: every row but those of whole chains."""
+        return sum(rows for step, rows in self.by_step.items() if step != WORKFLOW_STEP)
 
 
 @dataclass(frozen=True)

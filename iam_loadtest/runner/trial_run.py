@@ -15,7 +15,6 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.flow.prepare import prepare_workload
 from iam_loadtest.results.load_result import LOAD_RESULT_FILE, PROGRESS_FILE, LoadResult, Progress
 from iam_loadtest.results.run import TEMPORARY_PREFIX, TRIALS_DIRECTORY, PlannedTrial
-from iam_loadtest.results.sample import WORKFLOW_STEP
 from iam_loadtest.results.trial import (
     Caution,
     GeneratorHealth,
@@ -204,13 +203,12 @@ def _trial(planned: PlannedTrial, ended: _Ended, started_at: str) -> Trial:
 
 
 def _count_cautions(counts: TrialCounts) -> tuple[Caution, ...]:
-    requests = sum(rows for step, rows in counts.by_step.items() if step != WORKFLOW_STEP)
-    if counts.server is None or sum(counts.server.values()) == requests:
+    if counts.server is None or sum(counts.server.values()) == counts.requests:
         return ()
     return (
         Caution(
             "counts_differ",
-            f"the samples hold {requests} requests, the server counted {sum(counts.server.values())}",
+            f"the samples hold {counts.requests} requests, the server counted {sum(counts.server.values())}",
             "look for timeouts and lost connections among the failures; a request may not have reached the server",
         ),
     )
