@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import urllib3
 
 from iam_loadtest.flow.chain import chain, drive
 from iam_loadtest.flow.message import Request, Response
@@ -47,6 +48,8 @@ class Preflight:
         self._target = target
         self._session = requests.Session()
         self._session.trust_env = False
+        if not target.verify_tls:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._session.verify = str(directory / target.ca_bundle) if target.ca_bundle else target.verify_tls
 
     def __enter__(self) -> Preflight:
@@ -112,41 +115,46 @@ class Preflight:
         try:
             answer = self._session.get(url, timeout=_HEALTH_TRY_S, allow_redirects=False, stream=True)
             answer.close()
-        except requests.RequestException as error:
+        except _TRANSPORT_ERRORS as error:
             return _transport_failure(error).detail
         return None if answer.ok and answer.status_code < 300 else f"status {answer.status_code}"
 
     def _get_json(self, url: str) -> Any:
         try:
-            answer = self._session.get(url, timeout=self._timeouts(), allow_redirects=False, stream=True)
-            body = answer.raw.read(MAX_BODY_BYTES + 1, decode_content=True)
-            answer.close()
-        except (requests.RequestException, OSError) as error:
+            answer, body = self._fetch("GET", url)
+        except _TRANSPORT_ERRORS as error:
             raise TrialFailedError(f"GET {url}: {_transport_failure(error).detail}.") from error
+        if 300 <= answer.status_code < 400:
+            there = redact(answer.headers.get("Location", "nowhere"))
+            raise TrialFailedError(
+                f"GET {url}: status {answer.status_code}, a redirect to {there}; write the issuer that is meant."
+            )
         if answer.status_code != 200:
             raise TrialFailedError(f"GET {url}: status {answer.status_code}; the issuer may be written wrongly.")
         if len(body) > MAX_BODY_BYTES:
-            raise TrialFailedError(f"GET {url}: the answer is larger than {MAX_BODY_BYTES} bytes.")
+            raise TrialFailedError(f"GET {url}: the answer is larger than {MAX_BODY_BYTES} bytes; is this the issuer?")
         return _json(url, body, answer.headers.get("Content-Type", "no content type"))
 
     def _send(self, request: Request) -> Response:
         try:
-            answer = self._session.request(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                data=request.body,
-                timeout=self._timeouts(),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
+            answer, body = self._fetch(request.method, request.url, headers=dict(request.headers), data=request.body)
+        except _TRANSPORT_ERRORS as error:
             return _transport_failure(error)
-        return Response(
-            answer.status_code,
-            answer.content,
-            answer.headers.get(self._target.backend_header, ""),
-            "Retry-After" in answer.headers,
-        )
+        backend = answer.headers.get(self._target.backend_header, "")
+        return Response(answer.status_code, body, backend, "Retry-After" in answer.headers)
+
+    def _fetch(self, method: str, url: str, **content: Any) -> tuple[requests.Response, bytes]:
+        """An answer and its body, read no further than one byte over the limit and no longer than the time limit."""
+        deadline = time.monotonic() + self._target.timeout_s
+        with self._session.request(
+            method, url, timeout=self._timeouts(), allow_redirects=False, stream=True, **content
+        ) as answer:
+            body = b""
+            while len(body) <= MAX_BODY_BYTES and (part := answer.raw.read1(MAX_BODY_BYTES, decode_content=True)):
+                body += part
+                if time.monotonic() >= deadline:
+                    raise requests.exceptions.ReadTimeout
+            return answer, body
 
     def _timeouts(self) -> tuple[float, float]:
         return self._target.connect_timeout_s, self._target.timeout_s
@@ -170,7 +178,7 @@ def _transport_failure(error: Exception) -> Response:
     """The foreign error as an outcome with a few words; its own text may hold addresses that change."""
     if isinstance(error, requests.exceptions.SSLError):
         return Response(0, failure=Outcome.TLS_ERROR, detail="the TLS certificate or handshake was not accepted")
-    if isinstance(error, requests.exceptions.Timeout):
+    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
         return Response(0, failure=Outcome.TIMEOUT, detail="no answer within the time limit")
     text = str(error)
     for sign, words in _CONNECT_WORDS.items():
@@ -179,11 +187,15 @@ def _transport_failure(error: Exception) -> Response:
     return Response(0, failure=Outcome.CONNECTION_LOST, detail="the connection ended before the answer was complete")
 
 
+_TRANSPORT_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+"""OSError: requests lets those of a certificate file pass as they are."""
+
 _CONNECT_WORDS = {
     "Connection refused": "connection refused (is it running, and is the port right?)",
     "Failed to resolve": "the host name cannot be resolved",
     "No route to host": "no route to the host",
     "Network is unreachable": "the network is unreachable",
+    "TLS CA certificate bundle": "target.ca_bundle cannot be read",
 }
 
 
