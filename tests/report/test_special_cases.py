@@ -1,0 +1,201 @@
+"""Runs that went otherwise than planned: the report says so plainly and claims nothing more."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.report import ReportFiles, write_report
+from iam_loadtest.results.trial import Caution, TrialStatus
+
+from .synthetic import FakeRun, FakeTopology, write_fake_run
+
+Report = Callable[[FakeRun], ReportFiles]
+IDS = [
+    "001-one-refresh_token-t1",
+    "002-two-refresh_token-t1",
+    "003-two-refresh_token-t2",
+    "004-one-refresh_token-t2",
+    "005-one-refresh_token-t3",
+    "006-two-refresh_token-t3",
+]
+
+
+def words(files: ReportFiles) -> str:
+    """The Markdown report without its escapes."""
+    return files.markdown.read_text(encoding="utf-8").replace("\\", "")
+
+
+def test_an_invalid_trial_is_shown_with_its_reason_and_left_out_of_combined_figures(
+    small_run: FakeRun, report_of: Report
+) -> None:
+    """Its own figures stay in the table of trials and as a cross in the charts."""
+    endings = {IDS[0]: (TrialStatus.INVALID, "worker 1 was lost")}
+    files = report_of(replace(small_run, endings=endings))
+    text = words(files)
+    assert "5 of 6 planned trials count (1 ended badly or invalid)" in text
+    assert "| invalid |" in text
+    assert "worker 1 was lost" in text
+    assert "Not ranked: one has 2 counted trials, 3 are needed." in text
+    document = json.loads(files.json.read_text())
+    assert document["trials_excluded"] == {IDS[0]: "worker 1 was lost"}
+    assert [cell["trials_counted"] for cell in document["cells"]] == [2, 3]
+    assert document["trials"][0]["requests"]["requests"] > 0
+    assert "× marks trials" in (files.html.parent / "charts" / "throughput.svg").read_text()
+
+
+def test_an_unfinished_run_lists_what_is_missing(small_run: FakeRun, report_of: Report) -> None:
+    """Two of six trials have not run; the second topology has one."""
+    files = report_of(replace(small_run, missing=frozenset(IDS[2:4])))
+    text = words(files)
+    assert "4 of 6 planned trials count (2 missing)" in text
+    assert text.count("planned, not run yet or not ended") == 2
+    assert json.loads(files.json.read_text())["trials_missing"] == IDS[2:4]
+
+
+def test_a_run_whose_trials_all_failed_has_no_figures_and_says_why(small_run: FakeRun, report_of: Report) -> None:
+    """No bar, no zero, no ranking: reasons."""
+    endings = dict.fromkeys(IDS, (TrialStatus.FAILED, "every first chain was refused: invalid_client"))
+    files = report_of(replace(small_run, endings=endings))
+    text = words(files)
+    assert "No trial counts: of 6 planned trials" in text
+    assert "Nothing to draw: no trial has a complete measured window." in text
+    assert text.count("every first chain was refused: invalid_client") == 6
+    assert not (files.html.parent / "charts" / "throughput.svg").exists()
+    assert all(cell["requests"]["throughput_per_s"]["geometric_mean"] is None for cell in _cells(files))
+
+
+def test_a_run_without_any_trial_says_that_there_is_nothing_yet(small_run: FakeRun, report_of: Report) -> None:
+    """It is a report all the same."""
+    files = report_of(replace(small_run, missing=frozenset(IDS)))
+    assert "No trial has ended yet: 6 trials of 2 topologies under 1 workload planned." in words(files)
+
+
+def test_a_single_trial_has_no_range_and_is_not_ranked(small_run: FakeRun, report_of: Report) -> None:
+    """One trial is one number."""
+    files = report_of(replace(small_run, trials=1))
+    text = words(files)
+    assert "Not ranked: one has 1 counted trial, 3 are needed." in text
+    assert "2 cells with fewer than 3 counted trials" in text
+    assert "[" not in text.split("## Results")[1].split("##")[0].split("\n\n")[1]
+
+
+def test_a_single_topology_compares_nothing(small_run: FakeRun, report_of: Report) -> None:
+    """And says so."""
+    text = words(report_of(replace(small_run, topologies={"one": FakeTopology(provider="url")})))
+    assert "One topology only: nothing is compared." in text
+    assert "built-in IAM" not in text.split("## Results")[0].replace("Built-in", "")
+
+
+def test_without_any_success_throughput_is_zero_and_latency_not_known(small_run: FakeRun, report_of: Report) -> None:
+    """100 % failures: each figure that exists is shown, and no other."""
+    topologies = {"one": FakeTopology(), "two": FakeTopology(failures={"server_error": 1.0})}
+    files = report_of(replace(small_run, topologies=topologies))
+    text = words(files)
+    assert "two 0 [0–0] successful requests/s, no successful chain" in text
+    two = next(cell for cell in _cells(files) if cell["topology"] == "two")
+    assert (two["requests"]["failure_share"], two["chain"]["p95_ms"]["geometric_mean"]) == (1.0, None)
+    assert "| 100 % |" in text
+    assert "mostly server_error (any other 5xx)" in text
+
+
+def test_every_request_failed_everywhere(small_run: FakeRun, report_of: Report) -> None:
+    """Then the answer says exactly that."""
+    topologies = {"one": FakeTopology(failures={"timeout": 1.0})}
+    text = words(report_of(replace(small_run, topologies=topologies)))
+    assert "requests failed, mostly timeout (no complete answer within the time limit)" in text
+    assert "every one of" in text
+
+
+def test_unstable_trials_are_not_ranked(small_run: FakeRun, report_of: Report) -> None:
+    """Trials that differ by half are shown with their range and no ranking word."""
+    topologies = {"one": FakeTopology(), "two": FakeTopology(spread=0.6)}
+    files = report_of(replace(small_run, topologies=topologies))
+    text = words(files)
+    assert "Not ranked: the trials of two differ too much from each other." in text
+    assert [cell["unstable"] for cell in _cells(files)] == [False, True]
+    assert "times the throughput" not in text
+
+
+def test_a_caution_stands_with_its_remedy_and_its_trials(small_run: FakeRun, report_of: Report) -> None:
+    """The same caution of two trials stands once."""
+    caution = Caution("generator", "The busiest worker used 97 % of its core.", "Use more workers.")
+    files = report_of(replace(small_run, cautions={IDS[0]: (caution,), IDS[1]: (caution,)}))
+    text = words(files)
+    assert text.count("Use more workers.") == 1
+    assert f"({IDS[0]}, {IDS[1]})" in text
+
+
+def test_samples_that_are_gone_take_their_trial_out(small_run: FakeRun, tmp_path: Path) -> None:
+    """With the reason, while the others are reported."""
+    run = write_fake_run(tmp_path / "run", small_run)
+    (run / "trials" / IDS[0] / "samples.parquet").unlink()
+    text = words(write_report(run))
+    assert "5 of 6 planned trials count" in text
+    assert "samples.parquet is missing" in text
+
+
+def test_charts_that_are_no_longer_drawn_are_removed(small_run: FakeRun, tmp_path: Path) -> None:
+    """A chart of failures from before must not stand beside a report without any."""
+    run = write_fake_run(tmp_path / "run", small_run)
+    write_report(run)
+    assert (run / "charts" / "failures.svg").exists()
+    shutil.rmtree(run / "trials")
+    healthy = {"one": FakeTopology(), "two": FakeTopology()}
+    write_report(write_fake_run(run, replace(small_run, topologies=healthy)))
+    assert not (run / "charts" / "failures.svg").exists()
+    assert (run / "charts" / "throughput.svg").exists()
+
+
+def test_optional_parts_of_the_scenario_may_be_missing(small_run: FakeRun, tmp_path: Path) -> None:
+    """A run.json with a bare scenario gives a report."""
+    run = write_fake_run(tmp_path / "run", small_run)
+    document = json.loads((run / "run.json").read_text())
+    document.update(scenario={}, machine={}, versions={})
+    (run / "run.json").write_text(json.dumps(document))
+    assert "6 of 6 planned trials count: 2 topologies under 1 workload; closed model." in words(write_report(run))
+
+
+def test_objectives_are_judged_per_cell(small_run: FakeRun, tmp_path: Path) -> None:
+    """Met and missed stand in the table; what nobody can read is left out."""
+    run = write_fake_run(tmp_path / "run", small_run)
+    document = json.loads((run / "run.json").read_text())
+    document["scenario"]["objectives"] = [{"expect": "p95 < 1ms"}, "failures < 99%", {"expect": "beauty > 3"}, 7]
+    (run / "run.json").write_text(json.dumps(document))
+    text = words(write_report(run))
+    assert text.count("| missed |") == 2
+    assert text.count("| met |") == 2
+    assert "beauty" not in text
+
+
+def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    """With a line that says what to name instead."""
+    with pytest.raises(UserError, match=r"is not a run: it has no run\.json"):
+        write_report(tmp_path)
+
+
+def test_a_directory_that_cannot_hold_charts_is_refused(small_run: FakeRun, tmp_path: Path) -> None:
+    """A file is in the way."""
+    run = write_fake_run(tmp_path / "run", replace(small_run, trials=1))
+    (run / "charts").write_text("in the way")
+    with pytest.raises(UserError, match="charts: cannot be made"):
+        write_report(run)
+
+
+def test_the_csv_of_a_trial_without_figures_names_it(small_run: FakeRun, report_of: Report) -> None:
+    """One row with its status, and nothing invented."""
+    files = report_of(replace(small_run, endings={IDS[0]: (TrialStatus.FAILED, "the IAM is down")}))
+    rows = [row for row in csv.DictReader(files.csv.open()) if row["trial_id"] == IDS[0]]
+    assert [(row["status"], row["counted"], row["step"], row["requests"]) for row in rows] == [("failed", "no", "", "")]
+
+
+def _cells(files: ReportFiles) -> list[dict]:  # type: ignore[type-arg]  plain JSON
+    found: list[dict] = json.loads(files.json.read_text())["cells"]  # type: ignore[type-arg]  plain JSON
+    return found

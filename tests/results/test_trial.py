@@ -1,0 +1,81 @@
+"""trial.json: what was written is read, and a file that is not ours is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.results.trial import (
+    TRIAL_FILE,
+    Caution,
+    GeneratorHealth,
+    Trial,
+    TrialCounts,
+    TrialStatus,
+    WindowMarks,
+    read_trial,
+    write_trial,
+)
+
+FULL = Trial(
+    id="001-one-access-t1",
+    position=1,
+    topology="one",
+    workload="access",
+    trial=1,
+    status=TrialStatus.INVALID,
+    reason="worker 2 was lost",
+    started_at="2026-11-22T15:00:00+00:00",
+    ended_at="2026-11-22T15:01:00+00:00",
+    marks=WindowMarks(1, 2, 3_000_002, 4_000_000),
+    generator=GeneratorHealth(2, 1, 97.5, 12.0, 20, 10, 20),
+    counts=TrialCounts(10, 9, {"issue": 9}, {"issue": 10}),
+    cautions=(Caution("generator", "busy", "more workers"),),
+)
+
+
+def test_a_trial_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """With its status, marks, health, counts and cautions as values."""
+    write_trial(tmp_path, FULL)
+    assert read_trial(tmp_path) == FULL
+
+
+@pytest.mark.parametrize(("status", "counted"), [(status, status is TrialStatus.OK) for status in TrialStatus])
+def test_only_ok_counts(status: TrialStatus, counted: bool) -> None:
+    """Whatever else happened is shown, and left out of comparisons."""
+    trial = Trial("t", 1, "one", "access", 1, status, None, "", "")
+    assert trial.is_counted is counted
+
+
+def test_the_window_has_a_length_only_when_it_was_completed() -> None:
+    """In seconds; a trial that ended inside its window has none."""
+    assert FULL.marks.window_s == 3.0
+    assert WindowMarks(window_start_us=2).window_s is None
+    assert WindowMarks(window_end_us=2).window_s is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"format": 99}, {"status": "splendid"}, {"marks": {"unknown": 1}}, {"marks": None}, {"unknown": 1}],
+)
+def test_a_trial_of_another_version_is_named_with_its_remedy(tmp_path: Path, change: dict[str, object]) -> None:
+    """The file and what to do; never a default in place of a field."""
+    write_trial(tmp_path, FULL)
+    path = tmp_path / TRIAL_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(UserError, match=r"trial\.json: is not a trial of this version .*; remove .* to run it anew"):
+        read_trial(tmp_path)
+
+
+def test_a_trial_that_lacks_a_field_is_refused(tmp_path: Path) -> None:
+    """Such as its status."""
+    write_trial(tmp_path, FULL)
+    path = tmp_path / TRIAL_FILE
+    document = json.loads(path.read_text())
+    del document["status"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(UserError, match="KeyError\\('status'\\)"):
+        read_trial(tmp_path)
