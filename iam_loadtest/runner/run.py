@@ -34,6 +34,7 @@ from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.plan import make_plan, select
 
 _LOCK_FILE = ".lock"
+_MAX_SHOWN = 60
 
 
 class Monitor(Protocol):
@@ -182,17 +183,24 @@ def _refuse_changed(path: Path, scenario: Scenario, run: Run) -> None:
 
 
 def differences(before: object, after: object, key: str = "") -> list[str]:
-    """Where two resolved scenarios differ: ``key is new, was old``, one text a leaf."""
+    """Where two resolved scenarios differ: ``key is new, was old``, one short text a leaf."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         names = dict.fromkeys([*before, *after])
         return [
-            text
-            for name in names
-            for text in differences(before.get(name), after.get(name), f"{key}.{name}" if key else str(name))
+            text for name in names for text in _difference_of(before, after, name, f"{key}.{name}" if key else name)
         ]
-    if json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True):
-        return []
-    return [f"{key} is {json.dumps(after)}, was {json.dumps(before)}"]
+    old, new = json.dumps(before, sort_keys=True), json.dumps(after, sort_keys=True)
+    return [] if old == new else [f"{key} is {_short(new)}, was {_short(old)}"]
+
+
+def _difference_of(before: Mapping[str, Any], after: Mapping[str, Any], name: str, key: str) -> list[str]:
+    if name not in after:
+        return [f"{key} is gone"]
+    return differences(before[name], after[name], key) if name in before else [f"{key} is new"]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
 
 
 def _set_interrupted_aside(run: Run) -> None:
