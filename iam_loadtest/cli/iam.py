@@ -20,10 +20,16 @@ _ON_OFF = click.Choice(["on", "off"])
     "--host", default=DEFAULT_HOST, help="Address to listen on; other than loopback only for closed networks."
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, help="Port; 0 takes a free one.")
-@click.option("--issuer", default="", help="Issuer URL, where a balancer stands in front. [default: host and port]")
+@click.option(
+    "--issuer",
+    default="",
+    show_default=False,
+    help="Issuer URL, where a balancer stands in front. [default: host and port]",
+)
 @click.option(
     "--database",
     default="",
+    show_default=False,
     envvar="IAM_LOADTEST_DATABASE_URL",
     show_envvar=True,
     help="Path of a SQLite file, or mysql://user:${PASSWORD}@host:port/name?pool=50&timeout=30&read=host:port;"
@@ -32,6 +38,7 @@ _ON_OFF = click.Choice(["on", "off"])
 @click.option(
     "--sessions",
     default="",
+    show_default=False,
     envvar="IAM_LOADTEST_SESSIONS_URL",
     show_envvar=True,
     help="Web sessions in redis://host:port/0 or sentinel://host:port,host:port/service. [default: the database]",
@@ -52,8 +59,10 @@ _ON_OFF = click.Choice(["on", "off"])
 @click.option("--retry-deadlocks", type=click.IntRange(0), default=0, help="Run a grant again after a deadlock.")
 @click.option("--error-style", type=click.Choice(["indigo", "rfc"]), default="indigo", help="Whose errors to answer.")
 @click.option("--keep-alive", type=click.IntRange(1), default=75, help="Seconds an idle connection stays open.")
-@click.option("--request-log", default="", help="Append a JSON line per request to this file.")
-@click.option("--ready-file", default="", help="Written once all workers answer: issuer, pid, port as JSON.")
+@click.option("--request-log", default="", show_default=False, help="Append a JSON line per request to this file.")
+@click.option(
+    "--ready-file", default="", show_default=False, help="Written once all workers answer: issuer, pid, port as JSON."
+)
 def iam(**options: Any) -> None:
     """Run the built-in IAM: a stand-in for INDIGO IAM, for tests only.
 
