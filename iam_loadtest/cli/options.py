@@ -14,15 +14,21 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Duration(click.ParamType[float]):
-    """A duration such as 90s or 10m, as seconds."""
+    """A duration such as 90s or 10m, as seconds; ``positive`` refuses 0."""
 
     name = "duration"
 
+    def __init__(self, positive: bool = False) -> None:
+        self._positive = positive
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return parse_duration_s(value)
+            seconds = parse_duration_s(value)
         except ValueError as error:
             self.fail(f"{value!r}: {error}", param, ctx)
+        if self._positive and seconds == 0:
+            self.fail(f"{value!r}: must be more than 0", param, ctx)
+        return seconds
 
 
 def scenario_argument(required: bool = True) -> Callable[[Function], Function]:
@@ -33,11 +39,13 @@ def scenario_argument(required: bool = True) -> Callable[[Function], Function]:
 def load_options(function: Function) -> Function:
     """Options that change a scenario's load for one call."""
     for option in (
-        click.option("--trials", type=click.IntRange(1), help="Trials per topology and workload."),
-        click.option("--duration", type=Duration(), help="Length of the measured window, such as 30s or 10m."),
+        click.option("--trials", type=click.IntRange(1, 1000), help="Trials per topology and workload."),
+        click.option(
+            "--duration", type=Duration(positive=True), help="Length of the measured window, such as 30s or 10m."
+        ),
         click.option("--warm-up", type=Duration(), help="Warm-up before the window."),
-        click.option("--users", type=click.IntRange(1), help="Simulated users."),
-        click.option("--workers", type=click.IntRange(1), help="Locust worker processes."),
+        click.option("--users", type=click.IntRange(1, 100_000), help="Simulated users."),
+        click.option("--workers", type=click.IntRange(1, 256), help="Locust worker processes."),
         click.option(
             "--only", multiple=True, metavar="NAME", help="A topology, a workload or TOPOLOGY/WORKLOAD. Repeatable."
         ),

@@ -31,8 +31,12 @@ def plan(scenario: Path, only: tuple[str, ...], **load: Any) -> None:
         start_s += whole.trial_s + whole.rest_s
     total_s = max(start_s - whole.rest_s, 0)
     click.echo(
-        f"{len(trials)} trials of {format_duration(whole.trial_s)} each: {noun.load.users} users at "
+        f"{_count(len(trials), 'trial')} of {format_duration(whole.trial_s)} each: {noun.load.users} users at "
         f"{noun.load.spawn_rate_per_s:g}/s, {format_duration(noun.load.warm_up_s)} warm-up, "
-        f"{format_duration(noun.load.duration_s)} measured, {noun.load.workers} workers."
+        f"{format_duration(noun.load.duration_s)} measured, {_count(noun.load.workers, 'worker')}."
     )
     click.echo(f"Expected time: {format_duration(total_s)}.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

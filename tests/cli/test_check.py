@@ -1,0 +1,120 @@
+"""`check` reaches every topology, walks every workload once and verifies a token; a failure is exit code 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from iam_loadtest.runner.embedded_iam import embedded_iam
+from iam_loadtest.scenario.model import EmbeddedTopology
+from tests.cli.front_door import call
+from tests.runner.servers import DISCOVERY, document, serving
+
+SCENARIO = """\
+name: both
+topologies:
+  built-in: {{provider: embedded, frontends: 2}}
+  there: {{provider: url, issuer: "{issuer}"}}
+  gone: {{provider: url, issuer: "http://127.0.0.1:9/"}}
+target: {{health_timeout: 100ms, timeout: 5s}}
+clients:
+  access: {{id: client-cred, secret: "{secret}"}}
+  subject: {{id: token-exchange-subject, secret: secret, auth: post}}
+  actor: {{id: token-exchange-actor, secret: secret, auth: post}}
+users: {{password: password}}
+"""
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A built-in IAM that runs already."""
+    directory = tmp_path_factory.mktemp("iam")
+    with embedded_iam(EmbeddedTopology.model_validate({"provider": "embedded"}), directory) as iam:
+        yield iam.issuer
+
+
+def scenario(directory: Path, issuer: str, secret: str = "secret") -> Path:
+    path = directory / "both.yaml"
+    path.write_text(SCENARIO.format(issuer=issuer, secret=secret), encoding="utf-8")
+    return path
+
+
+def test_every_step_of_every_workload_is_walked(
+    issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Six requests and three tokens on a built-in IAM that is started for it, and on one that is there already."""
+    path = scenario(tmp_path, issuer)
+    called = call(capsys, "check", path, "--only", "built-in", "--only", "there")
+    assert (called.code, called.err) == (0, "")
+    lines = called.out.splitlines()
+    assert lines[10] == f"there: {issuer}"
+    for block in (lines[1:10], lines[11:]):
+        assert [line.split()[:2] for line in block] == [
+            ["access", "issue"],
+            ["access", "token"],
+            ["refresh", "issue"],
+            ["refresh", "refresh"],
+            ["refresh", "token"],
+            ["workflow", "issue"],
+            ["workflow", "refresh"],
+            ["workflow", "exchange"],
+            ["workflow", "token"],
+        ]
+        assert all(line.endswith(" ok") for line in block if line.split()[1] != "token")
+        assert all("signature, issuer and expiry are right" in line for line in block if line.split()[1] == "token")
+
+
+def test_a_topology_that_is_down_fails_alone(issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The others are checked all the same, and the exit code says that not all is well."""
+    called = call(capsys, "check", scenario(tmp_path, issuer), "--only", "gone", "--only", "there")
+    assert called.code == 1
+    assert called.err == (
+        "  failed: the IAM was not healthy within 100ms: GET http://127.0.0.1:9/.well-known/openid-configuration: "
+        "connection refused (is it running, and is the port right?).\n"
+    )
+    assert f"there: {issuer}" in called.out
+
+
+def test_a_wrong_secret_is_refused_and_not_shown(
+    issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The IAM's own words, the step, and exit code 1; the workloads with right secrets are still walked."""
+    monkeypatch.setenv("WRONG_SECRET", "hunter2")
+    called = call(capsys, "check", scenario(tmp_path, issuer, "${WRONG_SECRET}"), "--only", "there")
+    assert called.code == 1
+    issue = called.out.splitlines()[1].split()
+    assert [*issue[:3], issue[5]] == ["access", "issue", "401", "refused"]
+    assert "workflow     exchange" in called.out
+    assert "hunter2" not in called.out + called.err
+
+
+def test_a_secret_that_is_not_there_is_named_first(
+    issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is asked of any IAM."""
+    monkeypatch.delenv("NO_SECRET", raising=False)
+    path = scenario(tmp_path, issuer, "${NO_SECRET}")
+    called = call(capsys, "check", path)
+    assert (called.code, called.out) == (1, "")
+    assert called.err == (
+        f"{path}: clients.access.secret: environment variable NO_SECRET is not set; export it before the run.\n"
+    )
+
+
+def test_an_unknown_topology_lists_the_known_ones(
+    issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1, one line."""
+    called = call(capsys, "check", scenario(tmp_path, issuer), "--only", "three")
+    assert (called.code, called.err) == (1, "--only three: must be one of the topologies: built-in, there, gone.\n")
+
+
+def test_a_token_endpoint_elsewhere_gets_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The document names another host: the check ends before any credentials are sent."""
+    with serving() as server:
+        server.answers[DISCOVERY] = document(server.discovery(token_endpoint="http://localhost/token"))
+        called = call(capsys, "check", scenario(tmp_path, server.url), "--only", "there")
+    assert called.code == 1
+    assert called.err.endswith("token_endpoint is on host 'localhost', the issuer on '127.0.0.1'.\n")

@@ -1,0 +1,66 @@
+"""`plan` shows the trials, their order and the time, and starts nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.front_door import call
+
+SCENARIO = """\
+name: small
+topologies:
+  one: {provider: embedded}
+  two: {provider: embedded, frontends: 2}
+workloads: {access: [issue], refresh: [issue_for_user, refresh]}
+load: {users: 20, spawn_rate_per_s: 10, warm_up: 4s, duration: 50s, cool_down: 0s, rest: 10s, trials: 2, workers: 2}
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    """Two topologies, two workloads, two trials: 4 s start, 2 s ramp, 4 s warm-up, 50 s measured are 60 s a trial."""
+    path = tmp_path / "small.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return path
+
+
+def test_the_whole_plan_is_printed(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There and back, a trial every 70 s, eight trials of a minute and seven rests: 9m10s."""
+    called = call(capsys, "plan", scenario)
+    assert (called.code, called.err) == (0, "")
+    *lines, summary, time = called.out.splitlines()
+    assert [line.split() for line in lines] == [
+        ["no", "starts", "at", "topology", "workload", "trial"],
+        ["1", "0s", "one", "access", "1"],
+        ["2", "1m10s", "one", "refresh", "1"],
+        ["3", "2m20s", "two", "access", "1"],
+        ["4", "3m30s", "two", "refresh", "1"],
+        ["5", "4m40s", "two", "refresh", "2"],
+        ["6", "5m50s", "two", "access", "2"],
+        ["7", "7m", "one", "refresh", "2"],
+        ["8", "8m10s", "one", "access", "2"],
+    ]
+    assert summary == "8 trials of 1m each: 20 users at 10/s, 4s warm-up, 50s measured, 2 workers."
+    assert time == "Expected time: 9m10s."
+
+
+def test_options_change_the_plan(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The plan that is shown is that of `run` with the same options."""
+    options = ["--trials", "1", "--duration", "30s", "--warm-up", "0", "--users", "40", "--workers", "3"]
+    called = call(capsys, "plan", scenario, *options, "--only", "two/access")
+    assert called.out.splitlines()[1].split() == ["1", "0s", "two", "access", "1"]
+    assert called.out.splitlines()[-2:] == [
+        "1 trial of 38s each: 40 users at 10/s, 0s warm-up, 30s measured, 3 workers.",
+        "Expected time: 38s.",
+    ]
+
+
+def test_an_unknown_name_lists_the_known_ones(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1."""
+    called = call(capsys, "plan", scenario, "--only", "three")
+    assert (called.code, called.out) == (1, "")
+    assert called.err == (
+        "--only three: must be a topology (one, two), a workload (access, refresh) or TOPOLOGY/WORKLOAD.\n"
+    )
