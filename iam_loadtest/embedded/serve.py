@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -48,6 +49,7 @@ class Listening:
 
 def serve(settings: Settings, on_ready: Callable[[Listening], None]) -> None:
     """Run the IAM until SIGTERM or SIGINT; UserError where the port or the database cannot be used."""
+    _allow_many_connections()
     given = expand(settings.database, os.environ)
     settings = replace(settings, sessions=expand(settings.sessions, os.environ))
     with _listener(settings) as listener, private_database(given) as database:
@@ -57,6 +59,12 @@ def serve(settings: Settings, on_ready: Callable[[Listening], None]) -> None:
         asyncio.run(_prepare(resolved))
         listening = Listening(resolved.issuer, settings.host, port, os.getpid())
         _Parent(resolved, listener).run(lambda: _tell_ready(resolved, listening, on_ready))
+
+
+def _allow_many_connections() -> None:
+    """Each connection is an open file; the soft limit of 1024 is for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextlib.contextmanager

@@ -18,9 +18,11 @@ _NO_STORE: Final = {"cache-control": "no-store", "pragma": "no-cache"}
 
 async def read_form(request: Request) -> tuple[dict[str, str], tuple[str, ...]]:
     """The form of a request, of bounded size; OAuthError where it is none."""
-    body = await request.body()
-    if len(body) > MAX_BODY_BYTES:
-        raise OAuthError(INVALID_REQUEST, f"The body is larger than {MAX_BODY_BYTES} bytes")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise OAuthError(INVALID_REQUEST, f"The body is larger than {MAX_BODY_BYTES} bytes")
     return parse_form(body)
 
 

@@ -132,12 +132,10 @@ def test_an_expired_token_is_as_good_as_none(tmp_path: Path) -> None:
 
 
 def test_more_users_are_seeded_in_bulk_under_the_same_pattern(tmp_path: Path) -> None:
-    with running_iam(tmp_path, "--users", "20000", "--database", str(tmp_path / "iam.sqlite")) as iam:
-        assert iam.password("test_20099")["access_token"]
-        assert (
-            iam.token(grant_type="password", username="test_20100", password="password", **SUBJECT).status_code == 400
-        )
-        assert rows(iam, "account") == 20000
+    with running_iam(tmp_path, "--users", "6000", "--database", str(tmp_path / "iam.sqlite")) as iam:
+        assert iam.password("test_6099")["access_token"]
+        assert iam.token(grant_type="password", username="test_6100", password="password", **SUBJECT).status_code == 400
+        assert rows(iam, "account") == 6000
 
 
 def test_an_issuer_can_be_given_for_frontends_behind_a_balancer(tmp_path: Path) -> None:
