@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from iam_loadtest.results.run import PlannedTrial
 from iam_loadtest.scenario.model import Load, Scenario
 
-START_S = 4.0
+START_S = 5.0
 """What starting and stopping Locust's processes takes, for the expected time only."""
 
 

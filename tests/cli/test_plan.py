@@ -14,13 +14,13 @@ topologies:
   one: {provider: embedded}
   two: {provider: embedded, frontends: 2}
 workloads: {access: [issue], refresh: [issue_for_user, refresh]}
-load: {users: 20, spawn_rate_per_s: 10, warm_up: 4s, duration: 50s, cool_down: 0s, rest: 10s, trials: 2, workers: 2}
+load: {users: 20, spawn_rate_per_s: 10, warm_up: 3s, duration: 50s, cool_down: 0s, rest: 10s, trials: 2, workers: 2}
 """
 
 
 @pytest.fixture
 def scenario(tmp_path: Path) -> Path:
-    """Two topologies, two workloads, two trials: 4 s start, 2 s ramp, 4 s warm-up, 50 s measured are 60 s a trial."""
+    """Two topologies, two workloads, two trials: 5 s start, 2 s ramp, 3 s warm-up, 50 s measured are 60 s a trial."""
     path = tmp_path / "small.yaml"
     path.write_text(SCENARIO, encoding="utf-8")
     return path
@@ -42,7 +42,7 @@ def test_the_whole_plan_is_printed(scenario: Path, capsys: pytest.CaptureFixture
         ["7", "7m", "one", "refresh", "2"],
         ["8", "8m10s", "one", "access", "2"],
     ]
-    assert summary == "8 trials of 1m each: 20 users at 10/s, 4s warm-up, 50s measured, 2 workers."
+    assert summary == "8 trials of 1m each: 20 users at 10/s, 3s warm-up, 50s measured, 2 workers."
     assert time == "Expected time: 9m10s."
 
 
@@ -52,8 +52,8 @@ def test_options_change_the_plan(scenario: Path, capsys: pytest.CaptureFixture[s
     called = call(capsys, "plan", scenario, *options, "--only", "two/access")
     assert called.out.splitlines()[1].split() == ["1", "0s", "two", "access", "1"]
     assert called.out.splitlines()[-2:] == [
-        "1 trial of 38s each: 40 users at 10/s, 0s warm-up, 30s measured, 3 workers.",
-        "Expected time: 38s.",
+        "1 trial of 39s each: 40 users at 10/s, 0s warm-up, 30s measured, 3 workers.",
+        "Expected time: 39s.",
     ]
 
 

@@ -86,11 +86,11 @@ def test_the_same_seed_gives_the_same_plan(topologies: int, workloads: int, tria
 
 
 def test_the_expected_time_adds_up() -> None:
-    """4 s start, 100/20 = 5 s ramp, 3 s, 60 s, 2 s: 74 s; six trials and five rests of 10 s: 494 s."""
+    """5 s start, 100/20 = 5 s ramp, 2 s, 60 s, 2 s: 74 s; six trials and five rests of 10 s: 494 s."""
     scenario = scenario_of(
         workloads={"access": ["issue"], "refresh": ["issue_for_user", "refresh"]},
         load={
-            **{"users": 100, "spawn_rate_per_s": 20, "warm_up": "3s", "duration": "1m", "cool_down": "2s"},
+            **{"users": 100, "spawn_rate_per_s": 20, "warm_up": "2s", "duration": "1m", "cool_down": "2s"},
             **{"rest": "10s", "trials": 3},
         },
     )
