@@ -106,12 +106,20 @@ def refuse_to_overwrite(directory: Path) -> None:
         raise UserError(f"{directory}: cannot be made: {error.strerror}; name another directory.") from error
 
 
+def prepare_to_write() -> None:
+    """Read pyarrow in, and the pandas that it reads at first use: 0.5 s that no user should wait for.
+
+    Only the master, or a run of a single process, ever calls this.
+    """
+    import pyarrow as pa  # noqa: PLC0415  see above
+
+    pa.array([""], pa.string())
+
+
 def _writer(directory: Path) -> SampleWriter:
-    import pyarrow as pa  # noqa: PLC0415  in the master alone
+    from iam_loadtest.results.sample_file import SampleWriter  # noqa: PLC0415  pyarrow: in the master alone
 
-    from iam_loadtest.results.sample_file import SampleWriter  # noqa: PLC0415  in the master alone
-
-    pa.array([""], pa.string())  # reads pandas in (0.3 s) now rather than while users run
+    prepare_to_write()
     try:
         return SampleWriter(directory / (SAMPLES_FILE + PART_SUFFIX))
     except OSError as error:

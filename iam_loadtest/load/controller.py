@@ -12,6 +12,7 @@ import gevent
 from gevent.event import Event
 
 from iam_loadtest.errors import UserError
+from iam_loadtest.load.collector import prepare_to_write
 from iam_loadtest.load.gathering import Gathering
 from iam_loadtest.load.master import FINISH_PATIENCE_S, Master
 from iam_loadtest.load.setup import LoadSetup
@@ -63,6 +64,7 @@ class Controller:
         self._interrupted: str | None = None
         self._refused: str | None = None
         self._next_progress_us = 0
+        prepare_to_write()
         environment.stop_timeout = setup.target.timeout_s + 2
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)

@@ -22,18 +22,16 @@ _LOG = logging.getLogger(__name__)
 class Generating:
     """The tests of one generating process, one after the other."""
 
-    def __init__(self, environment: Any, setup_of: SetupSource) -> None:
+    def __init__(self, environment: Any) -> None:
         self._environment = environment
-        self._setup_of = setup_of
         self._recorder = Recorder(keeps_rows=False)
         self._probe: HealthProbe | None = None
         self._probing: gevent.Greenlet | None = None
 
-    def open(self, place: Place) -> None:
+    def open(self, setup: LoadSetup, place: Place) -> None:
         """Read and ask for all that the users need; they wait until :meth:`release`. Raises UserError."""
         holder = holder_of(self._environment)
         holder.clear()
-        setup = self._setup_of(self._environment)
         self._recorder = Recorder(keeps_rows=setup.samples is not None)
         own_workloads = [getattr(user_class, "workload", None) for user_class in self._environment.user_classes]
         holder.session = open_session(setup, own_workloads, place, self._recorder)

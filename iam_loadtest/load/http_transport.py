@@ -16,7 +16,6 @@ from iam_loadtest.load.transport import TransportFailureError, TransportSettings
 from iam_loadtest.results.outcome import Outcome
 
 _READ_BYTES = 65_536
-_CHECK_IDLE_AFTER_S = 0.05
 
 Origin = tuple[str, str, int]
 
@@ -110,13 +109,11 @@ class HttpTransport:
         return known[1], known[2]
 
     def _reuse(self, origin: Origin) -> bool:
-        """Whether the connection that is there can be used: same origin, not idle for long, not closed."""
+        """Whether the connection that is there can be used: same origin, not idle for long, open, nothing left over."""
         if self._socket is None:
             return False
         idle_s = monotonic() - self._idle_since
-        is_usable = self._origin == origin and idle_s < self._settings.idle_limit_s
-        if is_usable and idle_s > _CHECK_IDLE_AFTER_S:
-            is_usable = _is_quiet(self._socket)
+        is_usable = self._origin == origin and idle_s < self._settings.idle_limit_s and _is_quiet(self._socket)
         if not is_usable:
             self.close()
         return is_usable

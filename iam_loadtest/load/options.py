@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from iam_loadtest.errors import UserError
 from iam_loadtest.load.setup import (
     CLIENT_SECRET_VARIABLE,
     OWN_WORKLOAD,
@@ -22,7 +23,7 @@ from iam_loadtest.scenario.builtin import DEFAULT_ISSUER
 def add_options(parser: Any) -> None:
     """Add the options to Locust's parser; four of them are fields of the web UI."""
     for name, help_text, metavar in (
-        ("issuer", f"Issuer of the IAM; the scenario's, or {DEFAULT_ISSUER}, where empty.", "<url>"),
+        ("issuer", f"Issuer of the IAM, as --host; the scenario's, or {DEFAULT_ISSUER}, where empty.", "<url>"),
         (
             "client-id",
             f"Client of the workload's first step, its secret in {CLIENT_SECRET_VARIABLE}; the scenario's where empty.",
@@ -62,6 +63,30 @@ def choices_of(options: Any) -> Choices:
         ca_bundle=_text(options.ca_bundle),
         insecure=bool(options.insecure),
     )
+
+
+class IssuerFields:
+    """The web UI has two fields for an issuer: Locust's own Host, and issuer. Whichever was changed last counts."""
+
+    def __init__(self) -> None:
+        self._host = ""
+        self._issuer = ""
+        self._chosen = ""
+
+    def choose(self, options: Any) -> str:
+        """The issuer that the options ask for, empty for the scenario's; raises UserError where two are asked for."""
+        issuer, host = _text(options.issuer), _text(options.host)
+        is_first = not self._chosen
+        changed = [issuer] if issuer and issuer != self._issuer else []
+        changed += [host] if host and host not in {self._host, self._chosen} else []
+        self._host, self._issuer = host, issuer
+        if len(set(changed)) > 1 and not is_first:
+            raise UserError(f"Host is {host!r} and issuer is {issuer!r}; both name the issuer, so change one of them.")
+        return changed[0] if changed else self._chosen
+
+    def show(self, environment: Any, issuer: str) -> None:
+        """Let the web UI show the issuer as Host, and Locust tell it to its workers."""
+        self._chosen = environment.host = issuer
 
 
 def _add_hidden(parser: Any, name: str, help_text: str, **settings: Any) -> None:

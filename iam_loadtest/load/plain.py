@@ -9,6 +9,7 @@ from typing import Any
 import gevent
 
 from iam_loadtest.errors import UserError
+from iam_loadtest.load.collector import prepare_to_write
 from iam_loadtest.load.gathering import Gathering, refuse, report_trouble
 from iam_loadtest.load.generating import Generating, SetupSource
 from iam_loadtest.load.master import Master
@@ -32,7 +33,7 @@ class PlainMaster:
         self._setup_of = setup_of
         self._master = Master(environment, lambda text: report_trouble(environment, text))
         self._guard = SecretGuard(environment, setup_of)
-        give_grace(environment)
+        get_ready(environment)
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
         environment.events.test_stopping.add_listener(self._on_test_stopping)
@@ -65,11 +66,11 @@ class PlainLocal:
     def __init__(self, environment: Any, setup_of: SetupSource) -> None:
         self._environment = environment
         self._setup_of = setup_of
-        self._generating = Generating(environment, setup_of)
+        self._generating = Generating(environment)
         self._gathering: Gathering | None = None
         self._pump: gevent.Greenlet | None = None
         self._guard = SecretGuard(environment, setup_of)
-        give_grace(environment)
+        get_ready(environment)
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
         environment.events.test_stopping.add_listener(self._on_test_stopping)
@@ -79,7 +80,7 @@ class PlainLocal:
         try:
             setup = self._setup_of(self._environment)
             self._guard.check(setup)
-            self._generating.open(Place())
+            self._generating.open(setup, Place())
             self._gathering = Gathering(setup)
         except UserError as error:
             self._generating.give_up()
@@ -119,9 +120,12 @@ class PlainLocal:
         self._gathering = None
 
 
-def give_grace(environment: Any) -> None:
-    """Let requests in flight end before users are stopped, unless ``--stop-timeout`` says how long."""
+def get_ready(environment: Any) -> None:
+    """Give requests in flight time to end, unless ``--stop-timeout`` says how long; read in what is slow."""
     environment.stop_timeout = environment.stop_timeout or GRACE_S
+    if environment.parsed_options.samples:
+        prepare_to_write()
+    gevent.get_hub().loop.update_now()  # else Locust's --run-time counts from before all that was read in
 
 
 def open_window(gathering: Gathering) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.load.controller import Controller
-from iam_loadtest.load.options import add_options, choices_of
+from iam_loadtest.load.options import IssuerFields, add_options, choices_of
 from iam_loadtest.load.plain import PlainLocal, PlainMaster
 from iam_loadtest.load.process_watch import PARENT_PID_VARIABLE, end_by_signal, watch_parent
 from iam_loadtest.load.setup import LoadSetup, setup_of_choices, setup_of_spec
@@ -45,11 +46,11 @@ def install_trial() -> None:
 
 def _on_plain_init(environment: Any, runner: Any, **_: Any) -> None:
     if isinstance(runner, WorkerRunner):
-        _SIDES.append(Worker(environment, _plain_setup))
+        _SIDES.append(Worker(environment, _worker_setup))
     elif isinstance(runner, MasterRunner):
-        _SIDES.append(PlainMaster(environment, _plain_setup))
+        _SIDES.append(PlainMaster(environment, _PlainSetup()))
     elif isinstance(runner, LocalRunner):
-        _SIDES.append(PlainLocal(environment, _plain_setup))
+        _SIDES.append(PlainLocal(environment, _PlainSetup()))
 
 
 def _on_trial_init(environment: Any, runner: Any, **_: Any) -> None:
@@ -72,8 +73,23 @@ def _on_trial_init(environment: Any, runner: Any, **_: Any) -> None:
         gevent.spawn(watch_parent, int(os.environ[PARENT_PID_VARIABLE]), end_by_signal)
 
 
-def _plain_setup(environment: Any) -> LoadSetup:
-    return setup_of_choices(choices_of(environment.parsed_options))
+class _PlainSetup:
+    """Setups of the process that decides, each from the options as they are when a test starts."""
+
+    def __init__(self) -> None:
+        self._fields = IssuerFields()
+
+    def __call__(self, environment: Any) -> LoadSetup:
+        options = environment.parsed_options
+        setup = setup_of_choices(replace(choices_of(options), issuer=self._fields.choose(options)))
+        self._fields.show(environment, setup.issuer)
+        return setup
+
+
+def _worker_setup(environment: Any) -> LoadSetup:
+    """The setup that the master decided: Locust has brought its options, and its issuer as the host."""
+    choices = choices_of(environment.parsed_options)
+    return setup_of_choices(replace(choices, issuer=environment.host or choices.issuer))
 
 
 def _trial_setup(environ: Mapping[str, str]) -> LoadSetup:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from iam_loadtest.errors import UserError
 from iam_loadtest.scenario.builtin import DEFAULT_ISSUER, PUBLIC_CLIENT_SECRETS
 from iam_loadtest.scenario.load_file import load_scenario, parse_scenario
-from iam_loadtest.scenario.model import Client, Scenario, Target, UrlTopology
+from iam_loadtest.scenario.model import Client, Scenario, Target, Url, UrlTopology
 from iam_loadtest.scenario.secret import SecretRef
 from iam_loadtest.scenario.trial_spec import TrialSpec
 
@@ -62,7 +64,7 @@ class LoadSetup:
         if chosen == ALL_WORKLOADS:
             return tuple(self.scenario.workloads)
         if chosen not in self.scenario.workloads:
-            raise UserError(_unknown("workload", chosen, (*self.scenario.workloads, ALL_WORKLOADS)))
+            raise UserError(_unknown("workload", chosen, (OWN_WORKLOAD, *self.scenario.workloads, ALL_WORKLOADS)))
         return (chosen,)
 
 
@@ -88,7 +90,7 @@ def setup_of_choices(choices: Choices) -> LoadSetup:
     workload = None if choices.workload == OWN_WORKLOAD else choices.workload
     setup = LoadSetup(
         scenario=scenario,
-        issuer=choices.issuer or (chosen.issuer if isinstance(chosen, UrlTopology) else DEFAULT_ISSUER),
+        issuer=_checked(choices.issuer) or (chosen.issuer if isinstance(chosen, UrlTopology) else DEFAULT_ISSUER),
         target=_target_of(choices, scenario, topology),
         directory=Path(choices.scenario).parent if choices.scenario else Path(),
         workload=workload,
@@ -165,6 +167,14 @@ def _target_of(choices: Choices, scenario: Scenario, topology: str) -> Target:
     if choices.issuer:
         changes["token_endpoint"] = None
     return scenario.target_of(topology).model_copy(update=changes)
+
+
+def _checked(issuer: str) -> str:
+    """The issuer as given; raises UserError where it is no URL. The web UI takes any text."""
+    try:
+        return issuer and TypeAdapter(Url).validate_python(issuer)
+    except ValidationError as error:
+        raise UserError(f"issuer is {issuer!r}; it {error.errors()[0]['ctx']['error']}.") from error
 
 
 def _unknown(option: str, value: str, known: tuple[str, ...]) -> str:

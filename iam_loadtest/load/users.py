@@ -7,7 +7,7 @@ from typing import Any
 
 from locust import User, task
 from locust.exception import CatchResponseError, StopUser
-from locust.user.task import LOCUST_STATE_STOPPING
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from iam_loadtest.load.session import holder_of
 from iam_loadtest.load.virtual_user import Answered, VirtualUser
@@ -40,6 +40,14 @@ class TokenUser(User):
         """Seconds until the next chain: the think time, after the user's phase."""
         wait_s, self._wait_s = self._wait_s, self._think_time_s
         return wait_s
+
+    def stop(self, force: bool = False) -> bool:
+        """Stop after the request in flight. Locust kills a waiting user, which may wake first and send one more."""
+        if not force and self._state == LOCUST_STATE_WAITING:
+            self._state = LOCUST_STATE_STOPPING
+            self._group.killone(self._greenlet)
+            return True
+        return bool(super().stop(force))
 
     def on_stop(self) -> None:
         """Close the connection."""

@@ -24,7 +24,8 @@ class Worker:
     def __init__(self, environment: Any, setup_of: SetupSource) -> None:
         self._environment = environment
         self._runner = environment.runner
-        self._generating = Generating(environment, setup_of)
+        self._setup_of = setup_of
+        self._generating = Generating(environment)
         self._begin: dict[str, int] | None = None
         self._pongs: Queue[Ping] = Queue()
         self._runner.register_message(message.BEGIN, self._on_begin)
@@ -44,7 +45,7 @@ class Worker:
         try:
             if self._begin is None:
                 raise UserError("the master did not say when the test began; start it with the same locustfile.")
-            self._generating.open(Place(self._begin["slot"], self._begin["slots"]))
+            self._generating.open(self._setup_of(self._environment), Place(self._begin["slot"], self._begin["slots"]))
         except UserError as error:
             self._give_up(error)
         else:

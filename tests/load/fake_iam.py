@@ -120,6 +120,13 @@ async def _close_while_idle(writer: Writer, grant: str) -> bool:
     return False
 
 
+async def _late_extra(writer: Writer, grant: str) -> bool:
+    _reply(writer, GOOD)
+    await writer.drain()
+    await asyncio.sleep(0.02)
+    return _reply(writer, b'{"access_token": "for nobody", "token_type": "Bearer"}')
+
+
 def _chunked(body: bytes) -> bytes:
     parts = (body[:10], body[10:])
     return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
@@ -139,6 +146,7 @@ def _not_found(writer: Writer, grant: str) -> bool:
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+TWICE = 2 * (HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(GOOD), GOOD))
 MODES = {
     "ok": _simple(lambda w, g: _reply(w, GOOD, "200 OK", "X-Backend: node-1")),
     "pace": lambda w, g: _ok_after(w, 0.02),
@@ -164,7 +172,8 @@ MODES = {
     "until-close": _simple(lambda w, g: _raw(w, HEAD + b"\r\n" + GOOD)),
     "interim": _simple(lambda w, g: _raw(w, b"HTTP/1.1 103 Early Hints\r\n\r\n", True) and _reply(w, GOOD)),
     "truncated": _simple(lambda w, g: _raw(w, HEAD + b"Content-Length: 500\r\n\r\n" + GOOD)),
-    "extra": _simple(lambda w, g: _reply(w, GOOD) and _reply(w, GOOD)),
+    "extra": _simple(lambda w, g: _raw(w, TWICE, True)),
+    "late-extra": _late_extra,
     "huge-body": _simple(lambda w, g: _reply(w, bytes(2 << 20))),
     "huge-head": _simple(lambda w, g: _raw(w, HEAD + b"X-Long: " + b"a" * (1 << 18), True)),
     "many-backends": _simple(lambda w, g: _reply(w, GOOD, "200 OK", f"X-Backend: {os.urandom(8).hex()}")),

@@ -82,6 +82,18 @@ class FakeIam:
             return json.load(answer).get(mode, {})
 
 
+def token_requests(issuer: str) -> dict[str, int]:
+    """What the built-in IAM counted at its token endpoint, by grant."""
+    with urllib.request.urlopen(issuer + "metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    counts: dict[str, int] = {}
+    for line in lines:
+        if line.startswith("iam_requests_total") and 'endpoint="token"' in line:
+            grant = line.split('grant="')[1].split('"')[0]
+            counts[grant] = counts.get(grant, 0) + int(float(line.rsplit(" ", 1)[1]))
+    return counts
+
+
 def run_locust(*arguments: str, cwd: Path, timeout_s: float = 60, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run Locust to its end; its output and log are joined in ``stdout``."""
     return subprocess.run(

@@ -61,7 +61,12 @@ def test_a_chosen_workload_comes_before_the_class_own() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        (Choices(workload="nonsense"), "workload is 'nonsense'; it must be one of: access, refresh, workflow, mixed."),
+        (
+            Choices(workload="nonsense"),
+            "workload is 'nonsense'; it must be one of: default, access, refresh, workflow, mixed.",
+        ),
+        (Choices(issuer="localhost:8490"), "issuer is 'localhost:8490'; it must be an http or https URL"),
+        (Choices(issuer="http://me:pass@iam.example/"), "without user, query or fragment"),
         (Choices(topology="one"), "--topology is given without --scenario"),
         (Choices(scenario="/nowhere.yaml"), "/nowhere.yaml: cannot be read"),
     ],
@@ -75,7 +80,7 @@ def test_a_wrong_choice_is_said_in_one_line(choices: Choices, message: str) -> N
 
 
 def test_a_class_whose_workload_the_scenario_has_not_is_refused(scenario: str) -> None:
-    with pytest.raises(UserError, match="workload is 'refresh'; it must be one of: only, mixed"):
+    with pytest.raises(UserError, match="workload is 'refresh'; it must be one of: default, only, mixed"):
         setup_of_choices(Choices(scenario=scenario)).workloads_for("refresh")
 
 

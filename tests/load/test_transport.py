@@ -134,6 +134,15 @@ def test_a_reused_connection_that_dies_before_the_answer_is_told_apart_and_not_r
     assert fake.counts("hangup")["client_credentials"] == before + 1
 
 
+def test_an_answer_that_nobody_asked_for_is_never_taken_for_the_next_requests(fake: FakeIam) -> None:
+    transport = HttpTransport(GENEROUS)
+    transport.send(post(fake.issuer("late-extra") + "token"))
+    gevent.sleep(0.1)
+    response = transport.send(post(fake.issuer("ok") + "token"))
+    transport.close()
+    assert parse_tokens(response.body).access_token == "fake-access-1234567890"
+
+
 def test_a_long_idle_connection_is_not_trusted(fake: FakeIam) -> None:
     transport = HttpTransport(TransportSettings(idle_limit_s=0.0))
     transport.send(post(fake.issuer("ok") + "token"))

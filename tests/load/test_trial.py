@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from iam_loadtest.results.load_result import LoadResult
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.sample_file import read_samples
 from iam_loadtest.results.trial import TrialStatus
-from tests.load.processes import FakeIam, TrialProcesses, eventually
+from tests.load.processes import FakeIam, TrialProcesses, eventually, token_requests
 
 StartTrial = Callable[..., TrialProcesses]
 
@@ -36,18 +35,6 @@ def trial(tmp_path: Path) -> Iterator[StartTrial]:
     yield start
     for processes in started:
         processes.stop()
-
-
-def token_requests(issuer: str) -> dict[str, int]:
-    """What the built-in IAM counted at its token endpoint, by grant."""
-    with urllib.request.urlopen(issuer + "metrics") as answer:
-        lines = answer.read().decode().splitlines()
-    counts: dict[str, int] = {}
-    for line in lines:
-        if line.startswith("iam_requests_total") and 'endpoint="token"' in line:
-            grant = line.split('grant="')[1].split('"')[0]
-            counts[grant] = counts.get(grant, 0) + int(float(line.rsplit(" ", 1)[1]))
-    return counts
 
 
 def test_every_request_that_the_server_counted_is_a_row_and_the_window_is_as_long_as_asked(
