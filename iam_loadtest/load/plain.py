@@ -13,7 +13,6 @@ from iam_loadtest.load.collector import prepare_to_write
 from iam_loadtest.load.gathering import Gathering, refuse, report_trouble
 from iam_loadtest.load.generating import Generating, SetupSource
 from iam_loadtest.load.master import Master
-from iam_loadtest.load.secret_guard import SecretGuard
 from iam_loadtest.load.session import Place
 from iam_loadtest.load.verdict import load_result
 from iam_loadtest.results.load_result import write_load_result
@@ -32,7 +31,6 @@ class PlainMaster:
         self._environment = environment
         self._setup_of = setup_of
         self._master = Master(environment, lambda text: report_trouble(environment, text))
-        self._guard = SecretGuard(environment, setup_of)
         get_ready(environment)
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
@@ -40,9 +38,7 @@ class PlainMaster:
 
     def _on_test_start(self, **_: Any) -> None:
         try:
-            setup = self._setup_of(self._environment)
-            self._guard.check(setup)
-            self._master.begin(setup)
+            self._master.begin(self._setup_of(self._environment))
         except UserError as error:
             refuse(self._environment, error)
 
@@ -69,7 +65,6 @@ class PlainLocal:
         self._generating = Generating(environment)
         self._gathering: Gathering | None = None
         self._pump: gevent.Greenlet | None = None
-        self._guard = SecretGuard(environment, setup_of)
         get_ready(environment)
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
@@ -79,7 +74,6 @@ class PlainLocal:
     def _on_test_start(self, **_: Any) -> None:
         try:
             setup = self._setup_of(self._environment)
-            self._guard.check(setup)
             self._generating.open(setup, Place())
             self._gathering = Gathering(setup)
         except UserError as error:

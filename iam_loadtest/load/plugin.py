@@ -21,6 +21,7 @@ from iam_loadtest.load.controller import Controller
 from iam_loadtest.load.options import IssuerFields, add_options, choices_of
 from iam_loadtest.load.plain import PlainLocal, PlainMaster
 from iam_loadtest.load.process_watch import PARENT_PID_VARIABLE, end_by_signal, watch_parent
+from iam_loadtest.load.secret_guard import SecretGuard
 from iam_loadtest.load.setup import LoadSetup, setup_of_choices, setup_of_spec
 from iam_loadtest.load.worker import Worker
 from iam_loadtest.scenario.trial_spec import TRIAL_SPEC_VARIABLE, read_trial_spec
@@ -48,9 +49,9 @@ def _on_plain_init(environment: Any, runner: Any, **_: Any) -> None:
     if isinstance(runner, WorkerRunner):
         _SIDES.append(Worker(environment, _worker_setup))
     elif isinstance(runner, MasterRunner):
-        _SIDES.append(PlainMaster(environment, _PlainSetup()))
+        _SIDES.append(PlainMaster(environment, _PlainSetup(environment)))
     elif isinstance(runner, LocalRunner):
-        _SIDES.append(PlainLocal(environment, _PlainSetup()))
+        _SIDES.append(PlainLocal(environment, _PlainSetup(environment)))
 
 
 def _on_trial_init(environment: Any, runner: Any, **_: Any) -> None:
@@ -76,14 +77,25 @@ def _on_trial_init(environment: Any, runner: Any, **_: Any) -> None:
 class _PlainSetup:
     """Setups of the process that decides, each from the options as they are when a test starts."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Any) -> None:
         self._fields = IssuerFields()
+        try:
+            first = self._make(environment)
+        except UserError:  # said when the test starts
+            self._guard = SecretGuard(None)
+        else:
+            self._fields.show(environment, first.issuer)
+            self._guard = SecretGuard(first.issuer)
 
     def __call__(self, environment: Any) -> LoadSetup:
-        options = environment.parsed_options
-        setup = setup_of_choices(replace(choices_of(options), issuer=self._fields.choose(options)))
+        setup = self._make(environment)
+        self._guard.check(setup)
         self._fields.show(environment, setup.issuer)
         return setup
+
+    def _make(self, environment: Any) -> LoadSetup:
+        options = environment.parsed_options
+        return setup_of_choices(replace(choices_of(options), issuer=self._fields.choose(options)))
 
 
 def _worker_setup(environment: Any) -> LoadSetup:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from iam_loadtest.errors import UserError
@@ -12,17 +11,11 @@ from iam_loadtest.load.setup import CLIENT_SECRET_VARIABLE, PASSWORD_VARIABLE, L
 
 
 class SecretGuard:
-    """Remembers where a process's first setup would send its secrets; the web UI can change the issuer later."""
+    """Trusts the issuer of a process's start, None for no issuer at all; the web UI can ask for another one later."""
 
-    def __init__(
-        self, environment: Any, setup_of: Callable[[Any], LoadSetup], environ: Mapping[str, str] = os.environ
-    ) -> None:
+    def __init__(self, issuer: str | None, environ: Mapping[str, str] = os.environ) -> None:
+        self._origin = None if issuer is None else _origin(issuer)
         self._environ = environ
-        self._origin: tuple[str, str | None, int | None] | None
-        try:
-            self._origin = _origin(setup_of(environment).issuer)
-        except UserError:  # said when the test starts; until then no issuer is trusted
-            self._origin = None
 
     def check(self, setup: LoadSetup) -> None:
         """Raise UserError where secrets that are not public would go to another origin than the first one."""
@@ -34,11 +27,11 @@ class SecretGuard:
 
 
 def _origin(issuer: str) -> tuple[str, str | None, int | None]:
+    url = urlsplit(issuer)
     try:
-        url = urlsplit(issuer)
         return url.scheme, url.hostname, url.port
     except ValueError as error:
-        raise UserError(f"issuer is {issuer!r}; it must be a http or https URL.") from error
+        raise UserError(f"issuer is {issuer!r}; its port must be a number up to 65535.") from error
 
 
 def _has_secrets(setup: LoadSetup, environ: Mapping[str, str]) -> bool:
