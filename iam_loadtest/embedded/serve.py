@@ -50,6 +50,8 @@ class Listening:
 def serve(settings: Settings, on_ready: Callable[[Listening], None]) -> None:
     """Run the IAM until SIGTERM or SIGINT; UserError where the port or the database cannot be used."""
     _allow_many_connections()
+    _check_writable("--request-log", settings.request_log)
+    _check_writable("--ready-file", settings.ready_file)
     given = expand(settings.database, os.environ)
     settings = replace(settings, sessions=expand(settings.sessions, os.environ))
     with _listener(settings) as listener, private_database(given) as database:
@@ -65,6 +67,15 @@ def _allow_many_connections() -> None:
     """Each connection is an open file; the soft limit of 1024 is for programs that use select()."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _check_writable(option: str, path: str) -> None:
+    """Found out before the start rather than by a worker at its first request."""
+    directory = Path(path).parent
+    if path and not (directory.is_dir() and os.access(directory, os.W_OK)):
+        raise UserError(
+            f"{option} {path}: {directory} is no directory that can be written to; make it, or name another"
+        )
 
 
 @contextlib.contextmanager
@@ -89,7 +100,7 @@ async def _prepare(settings: Settings) -> None:
     """Other frontends may be preparing the same database: every step is conditional, so a lost race is run again."""
     try:
         store = await open_store(settings)
-    except DatabaseError as error:
+    except (DatabaseError, OSError) as error:
         raise UserError(f"--database: cannot be opened: {error}") from error
     try:
         for attempt in range(1, _PREPARE_ATTEMPTS + 1):

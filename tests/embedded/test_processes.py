@@ -184,6 +184,12 @@ def test_a_port_in_use_is_one_clear_line(four: Iam) -> None:
         (["--sessions", "sentinel://127.0.0.1:1"], "names no service"),
         (["--sessions", "sentinel:///mymaster"], "names no sentinel"),
         (["--sessions", "sentinel://127.0.0.1:x/mymaster"], "is no address"),
+        (["--request-log", "/no/such/directory/log"], "--request-log /no/such/directory/log: /no/such/directory is no"),
+        (
+            ["--ready-file", "/no/such/directory/ready"],
+            "--ready-file /no/such/directory/ready: /no/such/directory is no",
+        ),
+        (["--database", "/proc/no/such/iam.sqlite"], "--database: cannot be opened"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
