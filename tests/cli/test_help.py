@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from iam_loadtest import __version__
@@ -15,16 +16,16 @@ from iam_loadtest.cli import cli
 from iam_loadtest.scenario.schema import scenario_schema
 from tests.cli.front_door import call
 
-COMMANDS = ["iam", "check", "plan", "run", "report", "schema"]
+COMMANDS = cli.list_commands(click.Context(cli))
 
 
 def test_help_names_every_command_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     """What one can do here, and what a pipeline may rely on."""
     called = call(capsys, "--help")
     assert called.code == 0
-    assert re.findall(r"^  (\w+)  ", called.out, re.MULTILINE) == COMMANDS
+    assert re.findall(r"^  ([a-z][a-z-]*)  ", called.out, re.MULTILINE) == COMMANDS
+    assert {"check", "plan", "run", "report", "iam", "schema"} <= set(COMMANDS)
     assert "0 done; 1 cannot do what was asked; 2 wrong usage; 3 finished" in called.out
-    assert list(cli.commands or COMMANDS) == COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
