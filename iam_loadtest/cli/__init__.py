@@ -25,6 +25,8 @@ _COMMANDS = {
     "plan": ("iam_loadtest.cli.plan:plan", "Show the trials, their order and how long they take."),
     "run": ("iam_loadtest.cli.run:run", "Run a scenario, or what is missing of a run."),
     "report": ("iam_loadtest.cli.report:report", "Write the report of a run."),
+    "null-iam": ("iam_loadtest.cli.null_iam:null_iam", "Run the null token server: a fixed answer, at once."),
+    "calibrate": ("iam_loadtest.cli.calibrate:calibrate", "Measure what the load generator itself can do here."),
     "schema": ("iam_loadtest.cli.schema:schema", "Print the JSON Schema of scenario files."),
 }
 

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 @click.option(
     "--report/--no-report", "with_report", default=True, help="Write the report at the end.  [default: report]"
 )
+@click.option(
+    "--calibrate",
+    "with_calibration",
+    is_flag=True,
+    help="First measure what the generator itself can do, and keep it with the run (about 20 seconds).",
+)
 @click.option("--quiet", is_flag=True, help="Say only what went wrong.")
 @click.option("--json-log", is_flag=True, help="Say what happens as JSON lines.")
 def run(
@@ -35,6 +41,7 @@ def run(
     reports: Path,
     only: tuple[str, ...],
     with_report: bool,
+    with_calibration: bool,
     quiet: bool,
     json_log: bool,
     **load: Any,
@@ -48,6 +55,8 @@ def run(
     if not (quiet or json_log):
         click.echo(f"Run: {directory}")
     signal.signal(signal.SIGTERM, _as_interrupt)
+    if with_calibration:
+        _calibrate(directory, noun, quiet or json_log)
     monitor = monitor_for(quiet, json_log, trial_s(noun.load) + noun.load.rest_s)
     try:
         outcome = run_trials(directory, noun, monitor)
@@ -71,6 +80,20 @@ def _open_run(
     if scenario is None:
         raise click.UsageError("name a SCENARIO, or a run with --resume.")
     return new_run(scenario, overrides, reports, only)
+
+
+def _calibrate(directory: Path, scenario: Scenario, silent: bool) -> None:
+    """Keep a short calibration in run.json, before the first trial."""
+    from iam_loadtest.cli.calibrate import summary  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.runner.calibrate import store_calibration  # noqa: PLC0415  not needed for --help
+
+    try:
+        found = store_calibration(directory, scenario)
+    except KeyboardInterrupt:
+        click.echo(f"Interrupted; go on with: iam-loadtest run --resume {directory}", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    if not silent:
+        click.echo(summary(found, scenario.workloads[found.workload], scenario.load.workers))
 
 
 def _finish(outcome: RunOutcome, scenario: Scenario, with_report: bool, silent: bool) -> None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httptools
 import jwt
@@ -102,7 +102,6 @@ class NullIam:
         self.issuer = issuer
         self.schedule = schedule
         self.log = log
-        self.loop: asyncio.AbstractEventLoop | None = None
         self._first_s: float | None = None
         self._not_found = Answer(404, "Not Found", b'{"error":"not_found"}')
         self.token, self.answers = _answers(issuer)
@@ -149,7 +148,7 @@ class _Connection(asyncio.Protocol):
         self._url = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]  a TCP server's transport can be written to
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -282,7 +281,12 @@ def _token_response(issuer: str, key: ec.EllipticCurvePrivateKey) -> dict[str, A
     """A response that passes every check but one: the same token for all, hence without ``jti``."""
     now = int(time.time())
     scope = "openid profile offline_access"
-    claims = {"iss": issuer, "sub": "7dc85ef6-null-4c3a-9d86-3f5a4c9e2b10", "client_id": "null", "scope": scope}
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "sub": "80e5fb8d-b7c8-451a-89ba-346ae278a66f",
+        "client_id": BACKEND,
+        "scope": scope,
+    }
     claims |= {"iat": now, "nbf": now, "exp": now + _LIFETIME_S}
     return {
         "access_token": jwt.encode(claims, key, algorithm="ES256", headers={"kid": "ec1"}),

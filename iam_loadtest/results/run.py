@@ -42,6 +42,8 @@ class RunInfo:
     """What run.json says. ``scenario`` is the resolved scenario as plain data, without secrets.
 
     ``source`` is the scenario file as it was named, ``overrides`` the keys of its load that the command line changed.
+    ``calibration`` is what the generator itself could do, where that was asked for: requests_per_cpu_s, floor_p50_ms,
+    floor_p95_ms, workload, seconds, tls.
     """
 
     name: str
@@ -54,6 +56,7 @@ class RunInfo:
     machine: Mapping[str, Any]
     source: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
