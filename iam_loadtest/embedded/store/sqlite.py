@@ -270,7 +270,6 @@ def _connect(path: str, timeout_s: float) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA cache_size=-16000")
-    connection.execute("PRAGMA mmap_size=268435456")
     connection.execute("PRAGMA wal_autocheckpoint=0")
     return connection
 
