@@ -60,3 +60,8 @@ def overrides_of(
     """What the options change, under the names of the scenario's load."""
     given = {"trials": trials, "duration": duration, "warm_up": warm_up, "users": users, "workers": workers}
     return {key: value for key, value in given.items() if value is not None}
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun: 1 trial, 2 trials."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from iam_loadtest.cli.options import load_options, overrides_of, scenario_argument
+from iam_loadtest.cli.options import counted, load_options, overrides_of, scenario_argument
 from iam_loadtest.units import format_duration
 
 
@@ -31,12 +31,8 @@ def plan(scenario: Path, only: tuple[str, ...], **load: Any) -> None:
         start_s += whole.trial_s + whole.rest_s
     total_s = max(start_s - whole.rest_s, 0)
     click.echo(
-        f"{_count(len(trials), 'trial')} of {format_duration(whole.trial_s)} each: {noun.load.users} users at "
+        f"{counted(len(trials), 'trial')} of {format_duration(whole.trial_s)} each: {noun.load.users} users at "
         f"{noun.load.spawn_rate_per_s:g}/s, {format_duration(noun.load.warm_up_s)} warm-up, "
-        f"{format_duration(noun.load.duration_s)} measured, {_count(noun.load.workers, 'worker')}."
+        f"{format_duration(noun.load.duration_s)} measured, {counted(noun.load.workers, 'worker')}."
     )
     click.echo(f"Expected time: {format_duration(total_s)}.")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iam_loadtest.cli import EXIT_INTERRUPTED, EXIT_OBJECTIVE, EXIT_TRIALS
-from iam_loadtest.cli.options import load_options, overrides_of, scenario_argument
+from iam_loadtest.cli.options import counted, load_options, overrides_of, scenario_argument
 
 if TYPE_CHECKING:
     from iam_loadtest.runner.run import RunOutcome
@@ -100,7 +100,7 @@ def _finish(outcome: RunOutcome, scenario: Scenario, with_report: bool, silent: 
     """Report, say what is left to do, and exit with the code that fits."""
     if outcome.interrupted:
         click.echo(
-            f"Interrupted; {outcome.missing} trials are left. "
+            f"Interrupted; {counted(outcome.missing, 'trial')} left to do. "
             f"Go on with: iam-loadtest run --resume {outcome.directory}",
             err=True,
         )
@@ -112,7 +112,7 @@ def _finish(outcome: RunOutcome, scenario: Scenario, with_report: bool, silent: 
         click.echo(f"objective missed: {text}", err=True)
     bad = _trials_that_do_not_count(outcome.directory)
     if bad:
-        click.echo(f"{bad} trials failed or were invalid; the report names each reason.", err=True)
+        click.echo(f"{counted(bad, 'trial')} failed or invalid; the report names each reason.", err=True)
         sys.exit(EXIT_TRIALS)
     if missed:
         sys.exit(EXIT_OBJECTIVE)

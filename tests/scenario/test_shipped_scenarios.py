@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
+import click
 import jsonschema
 import pytest
 import yaml
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
+from iam_loadtest.cli import cli
 from iam_loadtest.scenario import model
 from iam_loadtest.scenario.load_file import load_scenario, parse_scenario
 from iam_loadtest.scenario.objective import Objective
@@ -176,3 +178,17 @@ def as_model(field: FieldInfo, value: Any) -> Any:
 def test_a_stated_duration_reads_as_people_expect() -> None:
     """Ten minutes are 600 seconds in the tables as in a file."""
     assert parse_duration_s(rows_of("Load")["duration"][1].strip("`")) == 600
+
+
+@pytest.mark.parametrize("line", re.search(r"```sh\n(.*?)```", README, re.DOTALL)[1].splitlines())
+def test_each_command_of_the_description_exists(line: str) -> None:
+    """The command is one of the front door's, and its scenario is one that ships."""
+    program, command, scenario = line.partition("#")[0].split()
+    assert program == "iam-loadtest"
+    assert cli.get_command(click.Context(cli), command) is not None
+    assert (SCENARIOS.parent / scenario) in SHIPPED
+
+
+def test_the_description_names_every_scenario_that_ships() -> None:
+    """And none that does not."""
+    assert set(re.findall(r"^\| \[([\w.-]+)\]", README, re.MULTILINE)) == {path.name for path in SHIPPED}

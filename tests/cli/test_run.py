@@ -1,0 +1,141 @@
+"""`run` and what its exit code says, with pretended trials; the real ones are in tests/e2e."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from iam_loadtest.cli import run as run_command
+from iam_loadtest.results.load_result import Progress
+from iam_loadtest.results.run import TRIALS_DIRECTORY, PlannedTrial, newest_run, read_run
+from iam_loadtest.results.trial import Trial, TrialStatus, write_trial
+from iam_loadtest.runner import run as run_module
+from iam_loadtest.runner.trial_run import TrialContext
+from tests.cli.front_door import call
+
+SCENARIO = """\
+name: small
+topologies: {one: {provider: embedded}}
+workloads: {access: [issue]}
+load: {users: 5, duration: 10s, trials: 3, rest: 0s}
+"""
+MOMENT = "2026-11-22T15:07:00.000+00:00"
+Statuses = list[TrialStatus]
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """The command takes SIGTERM as Ctrl-C; the tests' own process gets its handler back."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three trials of one cell; runs go to the default directory of an empty place."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def statuses(monkeypatch: pytest.MonkeyPatch) -> Statuses:
+    """How the next trials end; OK where the list is empty."""
+    waiting: Statuses = []
+
+    def pretend(context: TrialContext, planned: PlannedTrial, _new: bool, watch: Callable[[Progress], None]) -> Trial:
+        watch(Progress("window", 1.0, 5))
+        status = waiting.pop(0) if waiting else TrialStatus.OK
+        reason = None if status is TrialStatus.OK else "pretended"
+        trial = Trial(
+            *(planned.id, planned.position, planned.topology, planned.workload, planned.trial, status, reason),
+            *(MOMENT, MOMENT),
+        )
+        directory = context.run_directory / TRIALS_DIRECTORY / planned.id
+        directory.mkdir()
+        write_trial(directory, trial)
+        return trial
+
+    monkeypatch.setattr(run_module, "run_trial", pretend)
+    return waiting
+
+
+def test_a_run_that_went_well_is_exit_code_0(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says where the run is, and every trial."""
+    called = call(capsys, "run", scenario, "--no-report")
+    assert (called.code, called.err) == (0, "")
+    directory = newest_run(Path("reports"))
+    assert called.out.splitlines()[0] == f"Run: {directory}"
+    assert [line for line in called.out.splitlines() if " ok" in line] == [
+        f"    00{number}-one-access-t{number} ok" for number in (1, 2, 3)
+    ]
+    assert read_run(directory).missing == ()
+
+
+@pytest.mark.parametrize("status", [TrialStatus.FAILED, TrialStatus.INVALID])
+def test_trials_that_do_not_count_are_exit_code_3(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str], status: TrialStatus
+) -> None:
+    """The rest of the run is done all the same."""
+    statuses += [TrialStatus.OK, status]
+    called = call(capsys, "run", scenario, "--no-report", "--quiet")
+    assert (called.code, called.out) == (3, "")
+    assert f"002-one-access-t2 {status}: pretended" in called.err
+    assert called.err.endswith("1 trial failed or invalid; the report names each reason.\n")
+    assert read_run(newest_run(Path("reports"))).missing == ()
+
+
+def test_an_interrupted_run_is_exit_code_130_and_says_how_to_go_on(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that is printed does the rest."""
+    statuses += [TrialStatus.OK, TrialStatus.INTERRUPTED]
+    called = call(capsys, "run", scenario, "--no-report", "--quiet")
+    assert called.code == 130
+    directory = newest_run(Path("reports"))
+    assert "Interrupted; 2 trials left to do. Go on with: " in called.err
+    resume = called.err.splitlines()[-1].partition("iam-loadtest ")[2]
+    assert resume == f"run --resume {directory}"
+    assert call(capsys, *resume.split(), "--no-report", "--quiet").code == 0
+    assert read_run(directory).missing == ()
+
+
+def test_missed_objectives_are_exit_code_4(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is named; trials that do not count weigh more than a missed limit."""
+    scenario.write_text(SCENARIO + "objectives: [p95 < 500ms]\n", encoding="utf-8")
+    monkeypatch.setattr(run_command, "_missed_objectives", lambda *_: ["one / access: expected p95 < 500ms"])
+    called = call(capsys, "run", scenario, "--no-report", "--quiet")
+    assert (called.code, called.err) == (4, "objective missed: one / access: expected p95 < 500ms\n")
+    statuses.append(TrialStatus.FAILED)
+    assert call(capsys, "run", scenario, "--no-report", "--quiet").code == 3
+
+
+def test_json_lines_are_all_that_is_printed(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A machine reads the output line by line."""
+    called = call(capsys, "run", scenario, "--no-report", "--json-log", "--trials", "1")
+    assert called.code == 0
+    events = [json.loads(line)["event"] for line in called.out.splitlines()]
+    assert events == ["trial_started", "progress", "trial_ended"]
+
+
+def test_the_options_of_the_load_reach_the_run(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They stand in run.json, and resume uses them again."""
+    options = ["--trials", "2", "--duration", "3s", "--users", "7", "--reports", "elsewhere", "--only", "one"]
+    assert call(capsys, "run", scenario, "--no-report", "--quiet", *options).code == 0
+    info = read_run(newest_run(Path("elsewhere"))).info
+    assert info.overrides == {"trials": 2, "duration": 3.0, "users": 7}
+    assert (info.scenario["load"]["users"], info.scenario["load"]["duration_s"], len(info.plan)) == (7, 3.0, 2)
