@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median, stdev
 
+from scipy import stats
+
 MAX_SPREAD_SD = 0.10
 """Standard deviation of the logs above which trials are called unstable."""
+
+TRIALS_FOR_INTERVAL = 3
 
 MAX_FROM_MEDIAN = 0.25
 """Distance of a trial from the median, as a share of it, above which trials are called unstable."""
@@ -29,6 +33,17 @@ class Estimate:
     trials: int
     sd_log: float | None
     values: tuple[float, ...]
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the geometric mean: Student's t on the logs of the trials.
+
+        None below three trials, with a zero among them, and where trials are unstable: it would mislead.
+        """
+        if self.value is None or self.sd_log is None or self.trials < TRIALS_FOR_INTERVAL or self.is_unstable:
+            return None
+        half = float(stats.t.ppf(0.975, self.trials - 1)) * self.sd_log / math.sqrt(self.trials)
+        return self.value * math.exp(-half), self.value * math.exp(half)
 
     @property
     def is_unstable(self) -> bool:

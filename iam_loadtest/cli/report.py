@@ -34,7 +34,7 @@ def _print_report(files: ReportFiles) -> None:
     from iam_loadtest.report.tables import headline_table  # noqa: PLC0415  not needed for --help
     from iam_loadtest.report.text_table import text_table  # noqa: PLC0415  not needed for --help
 
-    click.echo(answer(files.summary).state)
+    click.echo(answer(files.summary, files.comparisons).state)
     click.echo()
     click.echo(text_table(headline_table(files.summary)))
     click.echo()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from iam_loadtest.analysis.cell import Cell
-from iam_loadtest.analysis.estimate import Estimate
+from iam_loadtest.analysis.comparison import COMPARED, TRIALS_TO_RANK, Compared, Comparison, Verdict
 from iam_loadtest.analysis.part import add_outcomes
 from iam_loadtest.analysis.summary import RunSummary
+from iam_loadtest.report.comparisons import interval_words
 from iam_loadtest.report.load_model import is_built_in, load_words
 from iam_loadtest.report.tables import meaning
-from iam_loadtest.report.text import listed, number, plural, share, with_range
+from iam_loadtest.report.text import listed, number, plural, quoted, share, with_range
 from iam_loadtest.results.outcome import Outcome
 
-TRIALS_TO_RANK = 3
+FEW_TOPOLOGIES = 3
+NAME_OF = {"throughput": "throughput", "p95": "chain p95"}
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,10 @@ class Answer:
     limits: tuple[str, ...]
 
 
-def answer(summary: RunSummary) -> Answer:
+def answer(summary: RunSummary, comparisons: Sequence[Comparison]) -> Answer:
     """The answer of a run, finished or not."""
-    findings = (*_differences(summary), Finding("Failures", _failures(summary))) if summary.counted else ()
-    return Answer(_state(summary), tuple(findings), tuple(_limits(summary)))
+    findings = [*_differences(summary, comparisons), Finding("Failures", _failures(summary))] if summary.counted else []
+    return Answer(_state(summary), tuple(findings), tuple(_limits(summary, comparisons)))
 
 
 def _state(summary: RunSummary) -> str:
@@ -63,49 +65,94 @@ def _uncounted(summary: RunSummary) -> str:
     return listed([*parts, *([f"{missing} missing"] if missing else [])])
 
 
-def _differences(summary: RunSummary) -> Iterator[Finding]:
+def _differences(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[Finding]:
+    yield from _in_short(summary, comparisons)
     for workload in summary.workloads:
         cells = [cell for cell in summary.of_workload(workload) if cell.requests.throughput_per_s.trials]
         if cells:
-            yield Finding(workload, f"{'; '.join(_carried(cell) for cell in cells)}.{_ratios(cells)}")
+            own = [one for one in comparisons if one.workload == workload]
+            yield Finding(workload, f"{_carried(cells)} {_comparison_words(own)}".strip())
 
 
-def _carried(cell: Cell) -> str:
+def _in_short(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[Finding]:
+    """One line for each of a few topologies: under how many workloads it is better or worse."""
+    baseline, *others = summary.topologies
+    if len(others) > FEW_TOPOLOGIES:
+        return
+    for topology in others:
+        own = [one for one in comparisons if one.topology == topology and one.verdict]
+        if own:
+            parts = [_tally([one for one in own if one.metric is metric], metric) for metric in COMPARED]
+            yield Finding(
+                f"{quoted(topology)} against {quoted(baseline)}", f"{'; '.join(part for part in parts if part)}."
+            )
+
+
+def _tally(comparisons: Sequence[Comparison], metric: Compared) -> str:
+    parts = []
+    for verdict, word in _words_of(metric):
+        ratios = [one.ratio for one in comparisons if one.verdict is verdict and one.ratio]
+        if ratios:
+            low, high = number(min(ratios)), number(max(ratios))
+            times = f"×{low}" if low == high else f"×{low} to ×{high}"
+            workloads = f"{len(ratios)} of {plural(len(comparisons), 'ranked workload')}"
+            parts.append(f"{word} under {workloads} ({times})")
+    return f"{NAME_OF[metric.name]} {listed(parts)}" if parts else ""
+
+
+def _words_of(metric: Compared) -> tuple[tuple[Verdict, str], ...]:
+    better, worse = ("higher", "lower") if metric.more_is_better else ("lower", "higher")
+    return (
+        (Verdict.BETTER, better),
+        (Verdict.WORSE, worse),
+        (Verdict.EQUIVALENT, "equivalent"),
+        (Verdict.INCONCLUSIVE, "without a difference shown"),
+    )
+
+
+def _carried(cells: list[Cell]) -> str:
+    shown = cells if len(cells) <= FEW_TOPOLOGIES + 1 else cells[:1]
+    return "; ".join(_figures(cell) for cell in shown) + "."
+
+
+def _figures(cell: Cell) -> str:
     p95 = cell.chain.p95_ms
     latency = f", chain p95 {with_range(p95)} ms" if p95.trials else ", no successful chain"
-    return f"{cell.topology} {with_range(cell.requests.throughput_per_s)} successful requests/s{latency}"
+    return f"{quoted(cell.topology)} {with_range(cell.requests.throughput_per_s)} successful requests/s{latency}"
 
 
-def _ratios(cells: list[Cell]) -> str:
-    baseline, *others = cells
-    sentences = [_ratio(baseline, other) for other in others]
-    return "".join(f" {sentence}" for sentence in sentences if sentence)
+def _comparison_words(comparisons: Sequence[Comparison]) -> str:
+    ranked = [sentence for metric in COMPARED for sentence in _metric_words(comparisons, metric)]
+    return " ".join([*ranked, *_refused(comparisons)])
 
 
-def _ratio(baseline: Cell, other: Cell) -> str:
-    for cell in (baseline, other):
-        if len(cell.counted) < TRIALS_TO_RANK:
-            have = plural(len(cell.counted), "counted trial")
-            return f"Not ranked: {cell.topology} has {have}, {TRIALS_TO_RANK} are needed."
-    for cell in (baseline, other):
-        if cell.is_unstable:
-            return f"Not ranked: the trials of {cell.topology} differ too much from each other."
-    ratios = [
-        f"{number(of.value / to.value)} times the {what}{_overlap(of, to)}"
-        for what, of, to in (
-            ("throughput", other.requests.throughput_per_s, baseline.requests.throughput_per_s),
-            ("p95", other.chain.p95_ms, baseline.chain.p95_ms),
-        )
-        if of.value and to.value
+def _refused(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    refused = [one for one in comparisons if one.not_ranked]
+    names = list(dict.fromkeys(quoted(one.topology) for one in refused))
+    if len(names) > FEW_TOPOLOGIES:
+        yield f"Not ranked: {listed(names)}; the table of comparisons says why."
+    elif names:
+        yield f"Not ranked: {'; '.join(dict.fromkeys(str(one.not_ranked) for one in refused))}."
+
+
+def _metric_words(comparisons: Sequence[Comparison], metric: Compared) -> Iterator[str]:
+    own = [one for one in comparisons if one.metric is metric and one.verdict]
+    is_short = len(own) > FEW_TOPOLOGIES
+    groups = [
+        f"{word} with {listed([_with_ratio(one, is_short) for one in own if one.verdict is verdict])}"
+        for verdict, word in _words_of(metric)
+        if any(one.verdict is verdict for one in own)
     ]
-    return f"{other.topology} has {listed(ratios)} of {baseline.topology}." if ratios else ""
+    if groups:
+        yield f"Against {quoted(own[0].baseline)}, {NAME_OF[metric.name]} is {'; '.join(groups)}."
 
 
-def _overlap(one: Estimate, other: Estimate) -> str:
-    if None in {one.minimum, one.maximum, other.minimum, other.maximum}:
-        return ""
-    apart = one.values and other.values and (min(one.values) > max(other.values) or max(one.values) < min(other.values))
-    return " (trials do not overlap)" if apart else " (trials overlap: no difference shown)"
+def _with_ratio(one: Comparison, is_short: bool) -> str:
+    name, ratio = quoted(one.topology), f"×{number(one.ratio)}"
+    if is_short:
+        return f"{name} ({ratio})"
+    tell = f"; {one.trials_to_resolve} trials each would tell {one.metric.margin * 100:g} %"
+    return f"{name} ({ratio}, 95 % interval {interval_words(one)}{tell if one.trials_to_resolve else ''})"
 
 
 def _failures(summary: RunSummary) -> str:
@@ -119,7 +166,7 @@ def _failures(summary: RunSummary) -> str:
         return f"every one of {requests:,} requests failed, mostly {_main_outcome(summary)}."
     worst = max(summary.cells, key=lambda cell: cell.requests.failure_share or 0)
     return (
-        f"{share(failed / requests)} of {requests:,} requests, most with {worst.topology} under "
+        f"{share(failed / requests)} of {requests:,} requests, most with {quoted(worst.topology)} under "
         f"{worst.workload} ({share(worst.requests.failure_share)}); mostly {_main_outcome(summary)}."
     )
 
@@ -130,7 +177,7 @@ def _main_outcome(summary: RunSummary) -> str:
     return f"{name} ({meaning(name)})"
 
 
-def _limits(summary: RunSummary) -> Iterator[str]:
+def _limits(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[str]:
     if summary.missing or summary.excluded:
         yield f"{_uncounted(summary).capitalize()}: what is compared may change when the matrix is complete."
     few = [cell for cell in summary.cells if 0 < len(cell.counted) < TRIALS_TO_RANK]
@@ -139,13 +186,15 @@ def _limits(summary: RunSummary) -> Iterator[str]:
             f"{plural(len(few), 'cell')} with fewer than {TRIALS_TO_RANK} counted trials: a difference between single "
             "runs of the same build is often larger than 5 %, so nothing is ranked there; run more trials."
         )
-    unstable = [f"{cell.topology} under {cell.workload}" for cell in summary.cells if cell.is_unstable]
+    unstable = [f"{quoted(cell.topology)} under {cell.workload}" for cell in summary.cells if cell.is_unstable]
     if unstable:
         which = "every cell" if len(unstable) == len(summary.cells) > 1 else listed(unstable)
         yield (
             f"Unstable, not ranked: {which} (trials spread over 10 %, or one over 25 % from the median). Look for what "
             "changed between the trials, then run longer trials, or more of them, of all compared topologies."
         )
+    if any(one.verdict is Verdict.INCONCLUSIVE for one in comparisons):
+        yield "No difference shown is not the same as no difference: these trials cannot tell."
     if len(summary.topologies) == 1:
         yield "One topology only: nothing is compared."
     if any(is_built_in(summary, topology) for topology in summary.topologies):

@@ -112,6 +112,7 @@ def group_heading(axes: Axes, title: str, top: float) -> None:
         va="center",
         fontweight="bold",
         annotation_clip=False,
+        bbox={"facecolor": CARD, "edgecolor": "none", "pad": 1.0},
     )
 
 

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from iam_loadtest.analysis.cell import Cell
+from iam_loadtest.analysis.comparison import COMPARED, Comparison
 from iam_loadtest.analysis.part import ALL_REQUESTS
 from iam_loadtest.analysis.summary import RunSummary
+from iam_loadtest.report.answer import NAME_OF
 from iam_loadtest.report.chart_style import Chart, draw
+from iam_loadtest.report.comparisons import ratio_words
 from iam_loadtest.report.dot_chart import DotGroup, DotRow, dot_figure
 from iam_loadtest.report.failure_chart import failure_figure
+from iam_loadtest.report.forest_chart import forest_figure
 from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.metric import HEADLINE, Metric
 from iam_loadtest.report.palette import Look, looks
 from iam_loadtest.report.text import listed, share, with_range
 from iam_loadtest.report.timeline_chart import timeline_figure
 
-DOTS = "Each mark is one trial; bar, line and number are the geometric mean"
+DOTS = "Each mark is one trial; bar and number are the geometric mean"
 
 
-def all_charts(summary: RunSummary) -> list[Chart]:
+def all_charts(summary: RunSummary, comparisons: Sequence[Comparison]) -> list[Chart]:
     """Every chart that has something to show, in the order of the page."""
-    return [*_headline(summary), *_failures(summary), *_steps(summary), *_timelines(summary)]
+    return [
+        *_headline(summary),
+        *_ratios(summary, comparisons),
+        *_failures(summary),
+        *_steps(summary),
+        *_timelines(summary),
+    ]
 
 
 def _headline(summary: RunSummary) -> Iterator[Chart]:
@@ -46,6 +56,28 @@ def _row(cell: Cell, metric: Metric, look: Look) -> DotRow:
     values = [metric.of_trial(trial.part(metric.part)) for trial in cell.trials if not trial.is_counted]
     excluded = tuple(value for value in values if value is not None)
     return DotRow(cell.topology, look, metric.of(part), excluded)
+
+
+def _ratios(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[Chart]:
+    for metric in COMPARED:
+        own = [one for one in comparisons if one.metric is metric]
+        if not any(one.verdict for one in own):
+            continue
+        name = NAME_OF[metric.name]
+        title = f"{name[0].upper()}{name[1:]} relative to {own[0].baseline}"
+        groups = [(workload, [one for one in own if one.workload == workload]) for workload in summary.workloads]
+        groups = [(workload, found) for workload, found in groups if found]
+        better = "right of ×1 is better" if metric.more_is_better else "left of ×1 is better"
+        caption = (
+            f"Ratio of geometric means with 95 % interval over trials, for all topologies of a workload at once. "
+            f"Shaded: margin of {metric.margin * 100:g} %. Load: {load_words(summary)}."
+        )
+        words = [f"{one.workload}, {one.topology}: {ratio_words(one)}" for one in own]
+        alt = f"{title}, ratio with 95 % interval. {'; '.join(words)}."
+        note = "An interval that crosses ×1 shows no difference; inside the shaded margin it would not matter."
+        axis = f"ratio, log scale ({better})"
+        make = partial(forest_figure, title, axis, caption, metric, groups, looks(summary.topologies))
+        yield draw(f"ratio_{metric.name}", title, alt, note, make)
 
 
 def _failures(summary: RunSummary) -> Iterator[Chart]:
@@ -112,7 +144,9 @@ def _timelines(summary: RunSummary) -> Iterator[Chart]:
 def _caption(summary: RunSummary, groups: list[DotGroup]) -> str:
     crosses = any(row.excluded for group in groups for row in group.rows)
     excluded = "; × marks trials that do not count" if crosses else ""
-    return f"{DOTS}{excluded}. Load: {load_words(summary)}."
+    intervals = any(row.estimate.interval for group in groups for row in group.rows)
+    interval = "; the line is its 95 % interval" if intervals else ""
+    return f"{DOTS}{interval}{excluded}. Load: {load_words(summary)}."
 
 
 def _in_words(groups: list[DotGroup], unit: str) -> str:

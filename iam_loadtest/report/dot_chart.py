@@ -61,7 +61,7 @@ def dot_figure(title: str, axis_label: str, caption: str, groups: Sequence[DotGr
 
 
 def _set_scale(axes: Axes, rows: Sequence[DotRow]) -> bool:
-    values = [value for row in rows for value in (*row.estimate.values, *row.excluded)]
+    values = [value for row in rows for value in (*row.estimate.values, *row.excluded, *(row.estimate.interval or ()))]
     highest = max(values, default=0)
     lowest = min((value for value in values if value > 0), default=0)
     logarithmic = lowest > 0 and min(values) > 0 and highest / lowest > LOG_FROM_RATIO
@@ -90,6 +90,8 @@ def _draw_row(axes: Axes, row: DotRow, y: float, logarithmic: bool) -> None:
     axes.text(-0.02, y, shortened(row.label), transform=beside, ha="right", va="center", fontsize=8.5)
     if one.value is not None and not logarithmic:
         axes.barh(y, one.value, ROW_IN * 0.62, color=row.look.colour, alpha=0.22, linewidth=0)
+    if one.interval:
+        axes.hlines(y, *one.interval, colors=INK, linewidth=1.0)
     if one.value is not None:
         axes.vlines(one.value, y - ROW_IN * 0.34, y + ROW_IN * 0.34, colors=INK, linewidth=1.6)
     offsets = _offsets(len(one.values))

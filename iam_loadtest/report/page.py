@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -12,10 +13,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from iam_loadtest.analysis.comparison import Comparison
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report import tables
 from iam_loadtest.report.answer import answer
 from iam_loadtest.report.chart_style import Chart
+from iam_loadtest.report.comparisons import comparison_table
 from iam_loadtest.report.inline_svg import inline_svg
 from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.objectives import judged, objective_table
@@ -43,14 +46,13 @@ class TopologySection:
     steps: Table
 
 
-def html_page(summary: RunSummary, charts: list[Chart]) -> str:
+def html_page(summary: RunSummary, comparisons: Sequence[Comparison], charts: list[Chart]) -> str:
     """report.html: one file, no request to anywhere."""
     package = files("iam_loadtest.report") / "templates"
     style, script = ((package / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     return _render(
         "report.html.j2",
-        summary,
-        charts,
+        _context(summary, comparisons, charts),
         style=Markup(style),  # noqa: S704  our own file
         script=Markup(script),  # noqa: S704  our own file
         script_hash=_hash(script),
@@ -61,9 +63,9 @@ def html_page(summary: RunSummary, charts: list[Chart]) -> str:
     )
 
 
-def markdown_page(summary: RunSummary, charts: list[Chart]) -> str:
+def markdown_page(summary: RunSummary, comparisons: Sequence[Comparison], charts: list[Chart]) -> str:
     """report.md: the same order and figures, for a pull request; it shows charts/*.png beside it."""
-    return _render("report.md.j2", summary, charts)
+    return _render("report.md.j2", _context(summary, comparisons, charts))
 
 
 def cautions(summary: RunSummary) -> list[CautionLine]:
@@ -75,21 +77,23 @@ def cautions(summary: RunSummary) -> list[CautionLine]:
     return [CautionLine(*key, tuple(trials)) for key, trials in found.items()]
 
 
-def _render(template: str, summary: RunSummary, charts: list[Chart], **more: Any) -> str:
-    return _environment().get_template(template).render(**_context(summary, charts), **more)
+def _render(template: str, context: dict[str, Any], **more: Any) -> str:
+    return _environment().get_template(template).render(**context, **more)
 
 
-def _context(summary: RunSummary, charts: list[Chart]) -> dict[str, Any]:
+def _context(summary: RunSummary, comparisons: Sequence[Comparison], charts: list[Chart]) -> dict[str, Any]:
     scenario = summary.run.info.scenario
     return {
         "title": summary.run.info.name,
         "description": scenario.get("description") or "",
         "started_at": summary.run.info.started_at,
         "load": load_words(summary),
-        "answer": answer(summary),
+        "answer": answer(summary, comparisons),
+        "comparisons": comparison_table(comparisons),
         "results": tables.headline_table(summary),
         "headline_charts": [chart for chart in charts if chart.name in {"throughput", "p50", "p80", "p95"}],
         "objectives": objective_table(judged(summary)),
+        "ratio_charts": [chart for chart in charts if chart.name.startswith("ratio")],
         "failure_charts": [chart for chart in charts if chart.name == "failures"],
         "failures": tables.failure_table(summary),
         "detail_charts": [chart for chart in charts if chart.name == "step_p95"],

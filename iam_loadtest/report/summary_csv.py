@@ -35,7 +35,7 @@ Row = dict[str, object]
 
 
 def summary_csv(summary: RunSummary) -> str:
-    """The file's text. ``row`` is trial, geometric_mean, minimum or maximum; empty means no data."""
+    """The file's text. ``row`` is trial, geometric_mean, minimum, maximum, ci95_low or ci95_high; empty: no data."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
@@ -96,6 +96,9 @@ def _combined_rows(cell: Cell, part: CombinedPart) -> Iterator[Row]:
     yield {"row": "geometric_mean", **common, **totals, **{name: _cell(e.value) for name, e in estimates.items()}}
     yield {"row": "minimum", **common, **{name: _cell(e.minimum) for name, e in estimates.items()}}
     yield {"row": "maximum", **common, **{name: _cell(e.maximum) for name, e in estimates.items()}}
+    if any(e.interval for e in estimates.values()):
+        for side, row in enumerate(("ci95_low", "ci95_high")):
+            yield {"row": row, **common, **{n: _cell(e.interval[side]) for n, e in estimates.items() if e.interval}}
 
 
 def _cell(value: float | None) -> object:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from iam_loadtest.analysis.cell import Cell, CombinedPart
+from iam_loadtest.analysis.comparison import Comparison
 from iam_loadtest.analysis.estimate import Estimate
 from iam_loadtest.analysis.part import ALL_REQUESTS, Part
 from iam_loadtest.analysis.summary import RunSummary
@@ -15,7 +17,7 @@ _RATES = ("throughput_per_s", "attempted_per_s")
 _LATENCIES = ("p50_ms", "p80_ms", "p95_ms", "p99_ms", "max_ms")
 
 
-def summary_document(summary: RunSummary) -> dict[str, Any]:
+def summary_document(summary: RunSummary, comparisons: Sequence[Comparison]) -> dict[str, Any]:
     """The document; floats are rounded to twelve significant digits so that machines agree on its text."""
     info = summary.run.info
     return {
@@ -36,6 +38,7 @@ def summary_document(summary: RunSummary) -> dict[str, Any]:
         "topologies": list(summary.topologies),
         "workloads": list(summary.workloads),
         "cells": [_cell(cell) for cell in summary.cells],
+        "comparisons": [_comparison(one) for one in comparisons],
         "trials": [_trial(one) for one in summary.trials],
     }
 
@@ -66,11 +69,31 @@ def _estimates_of(part: str) -> tuple[str, ...]:
     return _RATES if part == ALL_REQUESTS else (*_RATES, *_LATENCIES)
 
 
+def _comparison(one: Comparison) -> dict[str, Any]:
+    return {
+        "workload": one.workload,
+        "baseline": one.baseline,
+        "topology": one.topology,
+        "metric": one.metric.name,
+        "margin": one.metric.margin,
+        "ratio": _number(one.ratio),
+        "ci95_low": _number(one.low),
+        "ci95_high": _number(one.high),
+        "p_value_holm": None if one.p_value is None else float(f"{one.p_value:.6g}"),
+        "verdict": one.verdict and str(one.verdict),
+        "material": one.is_material,
+        "trials_to_resolve": one.trials_to_resolve,
+        "not_ranked_because": one.not_ranked,
+    }
+
+
 def _estimate(one: Estimate) -> dict[str, Any]:
     return {
         "geometric_mean": _number(one.value),
         "minimum": _number(one.minimum),
         "maximum": _number(one.maximum),
+        "ci95_low": _number(one.interval[0]) if one.interval else None,
+        "ci95_high": _number(one.interval[1]) if one.interval else None,
         "sd_log": _number(one.sd_log),
         "trials": one.trials,
     }

@@ -64,6 +64,11 @@ def plural(amount: int, one: str, many: str | None = None) -> str:
     return f"{amount:,} {one}" if amount == 1 else f"{amount:,} {many or one + 's'}"
 
 
+def quoted(name: str) -> str:
+    """A name in a sentence: a topology may be called one."""
+    return f"“{name}”"
+
+
 def listed(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     if len(words) < 2:

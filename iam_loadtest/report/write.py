@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from iam_loadtest.analysis.comparison import Comparison, compare
 from iam_loadtest.analysis.summary import RunSummary, summarise_directory
 from iam_loadtest.errors import UserError
 from iam_loadtest.report.chart_style import Chart
@@ -21,9 +22,10 @@ CHARTS_DIRECTORY = "charts"
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """What a report consists of, and the summary it was made from."""
+    """What a report consists of, and the figures it was made from."""
 
     summary: RunSummary
+    comparisons: tuple[Comparison, ...]
     html: Path
     markdown: Path
     csv: Path
@@ -43,15 +45,16 @@ def write_report(run_directory: Path) -> ReportFiles:
     one does not draw are removed.
     """
     summary = summarise_directory(run_directory)
-    charts = all_charts(summary)
+    comparisons = compare(summary)
+    charts = all_charts(summary, comparisons)
     html, markdown = run_directory / "report.html", run_directory / "report.md"
     table, document = run_directory / "summary.csv", run_directory / "summary.json"
-    write_json(document, summary_document(summary))
+    write_json(document, summary_document(summary, comparisons))
     write_text(table, summary_csv(summary))
-    write_text(markdown, markdown_page(summary, charts))
+    write_text(markdown, markdown_page(summary, comparisons, charts))
     drawn = _write_charts(run_directory / CHARTS_DIRECTORY, charts)
-    write_text(html, html_page(summary, charts))
-    return ReportFiles(summary, html, markdown, table, document, drawn)
+    write_text(html, html_page(summary, comparisons, charts))
+    return ReportFiles(summary, comparisons, html, markdown, table, document, drawn)
 
 
 def _write_charts(directory: Path, charts: list[Chart]) -> tuple[Path, ...]:

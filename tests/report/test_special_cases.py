@@ -43,7 +43,7 @@ def test_an_invalid_trial_is_shown_with_its_reason_and_left_out_of_combined_figu
     assert "5 of 6 planned trials count (1 ended badly or invalid)" in text
     assert "| invalid |" in text
     assert "worker 1 was lost" in text
-    assert "Not ranked: one has 2 counted trials, 3 are needed." in text
+    assert "Not ranked: “one” has 2 counted trials, 3 are needed." in text
     document = json.loads(files.json.read_text())
     assert document["trials_excluded"] == {IDS[0]: "worker 1 was lost"}
     assert [cell["trials_counted"] for cell in document["cells"]] == [2, 3]
@@ -82,7 +82,7 @@ def test_a_single_trial_has_no_range_and_is_not_ranked(small_run: FakeRun, repor
     """One trial is one number."""
     files = report_of(replace(small_run, trials=1))
     text = words(files)
-    assert "Not ranked: one has 1 counted trial, 3 are needed." in text
+    assert "Not ranked: “one” has 1 counted trial, 3 are needed." in text
     assert "2 cells with fewer than 3 counted trials" in text
     assert "[" not in text.split("## Results")[1].split("##")[0].split("\n\n")[1]
 
@@ -99,7 +99,7 @@ def test_without_any_success_throughput_is_zero_and_latency_not_known(small_run:
     topologies = {"one": FakeTopology(), "two": FakeTopology(failures={"server_error": 1.0})}
     files = report_of(replace(small_run, topologies=topologies))
     text = words(files)
-    assert "two 0 [0–0] successful requests/s, no successful chain" in text
+    assert "“two” 0 [0–0] successful requests/s, no successful chain" in text
     two = next(cell for cell in _cells(files) if cell["topology"] == "two")
     assert (two["requests"]["failure_share"], two["chain"]["p95_ms"]["geometric_mean"]) == (1.0, None)
     assert "| 100 % |" in text
@@ -119,9 +119,9 @@ def test_unstable_trials_are_not_ranked(small_run: FakeRun, report_of: Report) -
     topologies = {"one": FakeTopology(), "two": FakeTopology(spread=0.6)}
     files = report_of(replace(small_run, topologies=topologies))
     text = words(files)
-    assert "Not ranked: the trials of two differ too much from each other." in text
+    assert "Not ranked: the trials of “two” differ too much from each other." in text
     assert [cell["unstable"] for cell in _cells(files)] == [False, True]
-    assert "times the throughput" not in text
+    assert "throughput is" not in text
 
 
 def test_a_caution_stands_with_its_remedy_and_its_trials(small_run: FakeRun, report_of: Report) -> None:

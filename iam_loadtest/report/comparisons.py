@@ -1,0 +1,78 @@
+"""The comparisons with the baseline, in a table and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from iam_loadtest.analysis.comparison import MAX_TRIALS_TO_RESOLVE, Comparison, Verdict
+from iam_loadtest.report.table import Column, Entry, Table, whole, words
+from iam_loadtest.report.text import NO_DATA, number
+
+
+def comparison_table(comparisons: Sequence[Comparison]) -> Table:
+    """One row per workload, topology and metric; rows without a verdict say why."""
+    columns = (
+        Column("Workload"),
+        Column("Topology"),
+        Column("Metric"),
+        Column("Ratio", True),
+        Column("95 % interval", True),
+        Column("Verdict"),
+        Column("p (Holm)", True),
+        Column("Trials to tell", True),
+    )
+    ranked = sum(one.verdict is not None for one in comparisons)
+    baseline = comparisons[0].baseline if comparisons else NO_DATA
+    caption = (
+        f"Ratio to {baseline}: throughput of successful requests and p95 of whole chains. Verdicts rest on {ranked} "
+        "comparisons, allowed for by Holm's method; intervals hold for all topologies of a workload at once. Trials to "
+        "tell: how many of each topology would resolve the margin at the spread seen."
+    )
+    return Table("comparisons", caption, columns, tuple(_row(one) for one in comparisons))
+
+
+def _row(one: Comparison) -> tuple[Entry, ...]:
+    return (
+        words(one.workload),
+        words(one.topology),
+        words(one.metric.name),
+        Entry(f"×{number(one.ratio)}" if one.ratio else NO_DATA, one.ratio),
+        Entry(interval_words(one), one.low),
+        Entry(verdict_words(one), mark=_MARKS.get(one.verdict, "") if one.verdict else "quiet"),
+        Entry(NO_DATA if one.p_value is None else _p(one.p_value), one.p_value),
+        _to_tell(one),
+    )
+
+
+def _to_tell(one: Comparison) -> Entry:
+    if one.verdict is None or one.trials_to_resolve:
+        return whole(one.trials_to_resolve)
+    return Entry(f"over {MAX_TRIALS_TO_RESOLVE}" if one.verdict is Verdict.INCONCLUSIVE else "enough")
+
+
+_MARKS = {Verdict.BETTER: "good", Verdict.WORSE: "bad"}
+
+
+def verdict_words(one: Comparison) -> str:
+    """The verdict, with "materially" where all of the interval lies beyond the margin; or why there is none."""
+    if one.verdict is None:
+        return f"not ranked: {one.not_ranked}"
+    return f"{one.verdict}, materially" if one.is_material else str(one.verdict)
+
+
+def ratio_words(one: Comparison) -> str:
+    """Ratio, interval and verdict in one line."""
+    if one.verdict is None or one.ratio is None:
+        return "not ranked"
+    return f"×{number(one.ratio)} [{interval_words(one)}] {verdict_words(one)}"
+
+
+def interval_words(one: Comparison) -> str:
+    """The 95 % interval of the ratio; n/a where there is none."""
+    if one.low is None or one.high is None:
+        return NO_DATA
+    return f"{number(one.low)}–{number(one.high)}"
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
