@@ -54,7 +54,7 @@ def scenario(server: Server, **sections: Any) -> Scenario:
         topologies={"here": {"provider": "url", "issuer": server.url}},
         clients={name: {"id": "client-cred", "secret": "secret"} for name in ("access", "subject", "actor")},
         users={"password": "password"},
-        **{"target": {"timeout": 1, "health_timeout": "50ms"}, **sections},
+        **{"target": {"timeout": 10, "health_timeout": "50ms"}, **sections},
     )
 
 
