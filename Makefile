@@ -44,6 +44,7 @@ lint: $(INSTALLED_DEV) ## check format, lint and types
 
 bench: $(INSTALLED_DEV) ## measure, side by side on this machine; takes minutes, asserts nothing
 	$(BIN)/python bench/bench_iam.py
+	$(BIN)/python bench/bench_transport.py
 
 report: $(INSTALLED) ## write the report of the newest run, or of RUN=directory
 	$(BIN)/iam-loadtest report $(RUN)

@@ -261,7 +261,7 @@ def _issuer(host: str, port: int, is_tls: bool) -> str:
 def _answers(issuer: str) -> tuple[Answer, dict[bytes, Answer]]:
     """The token endpoint's answer, and all answers by path."""
     key = ec.generate_private_key(ec.SECP256R1())
-    token = _ok(_token_response(issuer, key))
+    token = _ok(token_response(issuer, key))
     return token, {
         b"/token": token,
         b"/.well-known/openid-configuration": _ok(_discovery(issuer)),
@@ -277,7 +277,7 @@ def _ok(document: object) -> Answer:
     return Answer(200, "OK", orjson.dumps(document))
 
 
-def _token_response(issuer: str, key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
+def token_response(issuer: str, key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
     """A response that passes every check but one: the same token for all, hence without ``jti``."""
     now = int(time.time())
     scope = "openid profile offline_access"

@@ -24,11 +24,7 @@ def self_signed_context(certificate_file: Path, host: str) -> ssl.SSLContext:
 
     Raises UserError where the file cannot be written.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _certificate(key, host).public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    certificate, private = self_signed(host)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
@@ -38,6 +34,16 @@ def self_signed_context(certificate_file: Path, host: str) -> ssl.SSLContext:
     except OSError as error:
         raise UserError(f"{certificate_file}: cannot be written: {error.strerror}; choose another.") from error
     return context
+
+
+def self_signed(host: str) -> tuple[bytes, bytes]:
+    """A fresh certificate for a name or an address, and its private key, both PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _certificate(key, host).public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return certificate, private
 
 
 def _load(context: ssl.SSLContext, pem: bytes) -> None:
