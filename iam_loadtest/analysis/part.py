@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,7 @@ def add_outcomes(parts: list[Mapping[str, int]]) -> dict[str, int]:
     return dict(sorted(totals.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
 
-def all_requests(steps: list[Part], window_s: float) -> Part:
+def all_requests(steps: Sequence[Part], window_s: float) -> Part:
     """Every HTTP request of the trial's window as one part, without latencies."""
     outcomes = add_outcomes([step.outcomes for step in steps])
     return Part(ALL_REQUESTS, sum(step.requests for step in steps), outcomes, window_s)

@@ -7,14 +7,15 @@ after the window counts with its full latency.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iam_loadtest.analysis.part import Part, PartCounter, all_requests
 from iam_loadtest.analysis.rows import Rows, UnreadableSamplesError, read_rows
+from iam_loadtest.analysis.steadiness import HalvesCounter
 from iam_loadtest.analysis.timeline import Timeline, TimelineCounter
 from iam_loadtest.results.sample import WORKFLOW_STEP
-from iam_loadtest.results.trial import SAMPLES_FILE, Trial, WindowMarks
+from iam_loadtest.results.trial import SAMPLES_FILE, Caution, Trial, WindowMarks
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class TrialSummary:
     """One trial with its figures; they are None where it has no complete window or no readable samples.
 
     ``excluded`` says why the trial does not count in combined figures; None where it counts.
-    ``rows`` is what the samples file holds, ramp included.
+    ``rows`` is what the samples file holds, ramp included; ``cautions`` are the trial's own and those of its figures.
+    ``half_change`` is the throughput of the window's second half over that of its first, less one.
     """
 
     trial: Trial
@@ -33,6 +35,8 @@ class TrialSummary:
     steps: tuple[Part, ...] = ()
     timeline: Timeline | None = None
     rows: int | None = None
+    cautions: tuple[Caution, ...] = ()
+    half_change: float | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -50,26 +54,33 @@ def summarise_trial(directory: Path, trial: Trial, step_order: Sequence[str] = (
     try:
         return _summary(directory / SAMPLES_FILE, trial, step_order)
     except UnreadableSamplesError as error:
-        return TrialSummary(trial, _own_reason(trial) or str(error))
+        return TrialSummary(trial, _own_reason(trial) or str(error), cautions=trial.cautions)
 
 
 def _summary(path: Path, trial: Trial, step_order: Sequence[str]) -> TrialSummary:
     counters: dict[str, PartCounter] = {}
-    timeline, total = TimelineCounter(), 0
+    timeline, halves, total = TimelineCounter(), HalvesCounter(trial.marks), 0
     for rows in read_rows(path):
         total += len(rows)
         timeline.add(rows)
+        halves.add(rows)
         _count_window(counters, rows, trial.marks)
     excluded = _own_reason(trial) or _rows_problem(trial, total)
+    cautions = (*trial.cautions, *halves.cautions())
+    whole = TrialSummary(trial, excluded, timeline=timeline.timeline(), rows=total, cautions=cautions)
     window_s = trial.marks.window_s
     if not window_s or window_s <= 0:
-        no_window = "the measured window was not completed"
-        return TrialSummary(trial, excluded or no_window, timeline=timeline.timeline(), rows=total)
+        return replace(whole, excluded=excluded or "the measured window was not completed")
     parts = [counters[step].part(step, window_s) for step in in_order(counters, step_order)]
-    chain = next((part for part in parts if part.name == WORKFLOW_STEP), None)
-    steps = [part for part in parts if part.name != WORKFLOW_STEP]
-    requests = all_requests(steps, window_s)
-    return TrialSummary(trial, excluded, window_s, requests, chain, tuple(steps), timeline.timeline(), total)
+    steps = tuple(part for part in parts if part.name != WORKFLOW_STEP)
+    return replace(
+        whole,
+        window_s=window_s,
+        requests=all_requests(steps, window_s),
+        chain=next((part for part in parts if part.name == WORKFLOW_STEP), None),
+        steps=steps,
+        half_change=halves.change,
+    )
 
 
 def _count_window(counters: dict[str, PartCounter], rows: Rows, marks: WindowMarks) -> None:

@@ -193,6 +193,13 @@ def _limits(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[
             f"Unstable, not ranked: {which} (trials spread over 10 %, or one over 25 % from the median). Look for what "
             "changed between the trials, then run longer trials, or more of them, of all compared topologies."
         )
+    careful = [one for one in summary.counted if one.cautions]
+    if careful:
+        kinds = listed(sorted({caution.kind for one in careful for caution in one.cautions}))
+        yield (
+            f"{len(careful)} of {plural(len(summary.counted), 'counted trial')} carry a caution ({kinds}): the section "
+            "on generator health and cautions says what to do."
+        )
     if any(one.verdict is Verdict.INCONCLUSIVE for one in comparisons):
         yield "No difference shown is not the same as no difference: these trials cannot tell."
     if len(summary.topologies) == 1:

@@ -72,7 +72,7 @@ def cautions(summary: RunSummary) -> list[CautionLine]:
     """Every caution once, with the trials that carry it in running order."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for one in summary.trials:
-        for caution in one.trial.cautions:
+        for caution in one.cautions:
             found.setdefault((caution.kind, caution.text, caution.remedy), []).append(one.trial.id)
     return [CautionLine(*key, tuple(trials)) for key, trials in found.items()]
 

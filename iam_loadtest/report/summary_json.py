@@ -112,6 +112,8 @@ def _trial(one: TrialSummary) -> dict[str, Any]:
         "excluded_because": one.excluded,
         "window_s": one.window_s,
         "rows": one.rows,
+        "half_change": _number(one.half_change),
+        "cautions": [caution.kind for caution in one.cautions],
         "requests": _part(one.requests),
         "chain": _part(one.chain),
         "steps": {step.name: _part(step) for step in one.steps},

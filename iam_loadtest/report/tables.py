@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from iam_loadtest.analysis.cell import Cell, CombinedPart
 from iam_loadtest.analysis.estimate import Estimate
 from iam_loadtest.analysis.part import Part
+from iam_loadtest.analysis.steadiness import NOT_STEADY
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.analysis.trial_summary import TrialSummary
 from iam_loadtest.report.load_model import load_of, topology_facts
@@ -143,6 +144,7 @@ def trial_table(summary: RunSummary) -> Table:
         Column("Chains/s", True),
         *(Column(f"{name} ms", True) for name in ("p50", "p80", "p95")),
         Column("Failed", True),
+        Column("2nd half", True),
         Column("Why it does not count"),
     )
     everything_counts = len(summary.counted) == len(summary.run.info.plan)
@@ -155,7 +157,10 @@ def trial_table(summary: RunSummary) -> Table:
         ],
         key=lambda pair: pair[0],
     )
-    caption = "Every planned trial in running order. Latencies are those of whole successful chains."
+    caption = (
+        "Every planned trial in running order. Latencies are those of whole successful chains; 2nd half is the "
+        "throughput of the window's second half against its first, marked where the trial is not steady."
+    )
     return Table("trials", caption, columns[:width], tuple(row[:width] for _, row in rows))
 
 
@@ -174,8 +179,15 @@ def _trial_row(one: TrialSummary) -> tuple[Entry, ...]:
         figure(chain.throughput_per_s if chain else None),
         *(_milliseconds(chain, name) for name in ("p50_us", "p80_us", "p95_us")),
         percent(requests.failure_share if requests else None),
+        _change(one),
         Entry(one.excluded or "", mark="bad" if one.excluded else ""),
     )
+
+
+def _change(one: TrialSummary) -> Entry:
+    if one.half_change is None:
+        return words(None)
+    return Entry(f"{100 * one.half_change:+.1f} %", one.half_change, "bad" if NOT_STEADY in one.cautions else "")
 
 
 def _milliseconds(part: Part | None, name: str) -> Entry:
@@ -191,7 +203,7 @@ def _missing_row(position: int, workload: str, topology: str, trial: int) -> tup
         words(topology),
         whole(trial),
         Entry("missing", mark="bad"),
-        *[empty] * 8,
+        *[empty] * 9,
         Entry("planned, not run yet or not ended", mark="bad"),
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from iam_loadtest.report import ReportFiles, write_report
+from iam_loadtest.report import ReportFiles, chart_style, write_report
 
 from .synthetic import FakeRun, default_run, write_fake_run
 
@@ -15,6 +16,14 @@ from .synthetic import FakeRun, default_run, write_fake_run
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``pytest tests/report --update-golden`` writes the golden files anew; look at the difference before a commit."""
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/report/golden")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_pictures() -> Iterator[None]:
+    """PNG files of few pixels: nothing here looks at them, and they take most of a report's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chart_style, "PNG_DPI", 40)
+        yield
 
 
 @pytest.fixture(scope="session")
