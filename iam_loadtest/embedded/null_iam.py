@@ -14,6 +14,7 @@ import signal
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,28 +177,29 @@ class _Connection(asyncio.Protocol):
 class _TimedConnection(_Connection):
     """Holds token answers back as the schedule says, in the order of their requests, and logs them."""
 
-    __slots__ = ("_due_s",)
+    __slots__ = ("_due_s", "_waiting")
 
     def __init__(self, server: NullIam) -> None:
         super().__init__(server)
         self._due_s = 0.0
+        self._waiting: deque[tuple[Answer, bool, int]] = deque()
 
     def _reply(self, answer: Answer, keep_alive: bool) -> None:
-        if answer is not self._server.token:
-            super()._reply(answer, keep_alive)
-            return
-        arrived_us = _now_us()
-        delay_s = self._server.delay_s()
-        if not delay_s:
-            self._give(answer, keep_alive, arrived_us)
-            return
-        loop = asyncio.get_running_loop()
-        self._due_s = max(self._due_s, loop.time() + delay_s)
-        loop.call_at(self._due_s, self._give, answer, keep_alive, arrived_us)
+        is_token = answer is self._server.token
+        self._waiting.append((answer, keep_alive, _now_us() if is_token else 0))
+        delay_s = self._server.delay_s() if is_token else 0.0
+        if delay_s or len(self._waiting) > 1:
+            loop = asyncio.get_running_loop()
+            self._due_s = max(self._due_s, loop.time() + delay_s)
+            loop.call_at(self._due_s, self._give)
+        else:
+            self._give()
 
-    def _give(self, answer: Answer, keep_alive: bool, arrived_us: int) -> None:
+    def _give(self) -> None:
+        """Give the oldest answer that waits, whichever timer calls: the order of answers is that of the requests."""
+        answer, keep_alive, arrived_us = self._waiting.popleft()
         super()._reply(answer, keep_alive)
-        if self._server.log is not None:
+        if arrived_us and self._server.log is not None:
             self._server.log.add(arrived_us, _now_us())
 
 

@@ -1,0 +1,120 @@
+"""What the samples say equals what the server itself knows: delays by percentile, and requests to the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from iam_loadtest.results.json_file import write_json
+from iam_loadtest.results.trial import TrialStatus
+from iam_loadtest.runner.load_processes import run_load
+from iam_loadtest.scenario.load_file import load_scenario
+from iam_loadtest.scenario.trial_spec import TrialSpec
+from tests.e2e.conftest import PUBLIC_CLIENTS
+from tests.embedded.null_server import null_server
+
+PERCENTS = (50, 80, 95)
+TOLERANCE_US, TOLERANCE_SHARE = 1000, 0.02
+ATTEMPTS = 2
+"""Cores that are taken away for tens of milliseconds in the wrong moment spoil a whole trial of 4 seconds. What
+measures wrongly does so every time, so a second trial on its own decides; there is no third."""
+ENOUGH_REQUESTS = 20_000
+MAX_TRIALS = 6
+
+
+def percentile_us(latencies_us: Sequence[int], percent: int) -> int:
+    """The smallest latency that at least ``percent`` of them did not exceed."""
+    return sorted(latencies_us)[-(-percent * len(latencies_us) // 100) - 1]
+
+
+def misses(samples_us: Sequence[int], truth_us: Sequence[int]) -> list[str]:
+    """Percentiles that are further than 1 ms and 2 % from the truth.
+
+    Samples hold the way there and back and the wake-up of the user on top of what the server saw: never less, and on a
+    loopback some tenths of a millisecond more.
+    """
+    pairs = [(percent, percentile_us(samples_us, percent), percentile_us(truth_us, percent)) for percent in PERCENTS]
+    return [
+        f"p{percent} is {measured} us, the truth {true} us"
+        for percent, measured, true in pairs
+        if abs(measured - true) > max(TOLERANCE_US, TOLERANCE_SHARE * true)
+    ]
+
+
+def run_trial(directory: Path, issuer: str, **load: object) -> pd.DataFrame:
+    """A trial by a real master and its workers; all its rows of requests, those of ramp and cool-down included."""
+    directory.mkdir()
+    topology = {"provider": "url", "issuer": issuer}
+    users = {"password": "password"}
+    document = {"name": "accuracy", "topologies": {"null": topology}, "clients": PUBLIC_CLIENTS, "users": users}
+    path = directory / "scenario.yaml"
+    write_json(path, {**document, "load": load})
+    spec = TrialSpec(str(path), str(directory), "null", "refresh", issuer, str(directory))
+    result = run_load(spec, load_scenario(path).load, 10, lambda _: None)
+    assert result.status is TrialStatus.OK, result.reason
+    rows = pd.read_parquet(directory / "samples.parquet")
+    return rows[rows.step != "workflow"]
+
+
+@pytest.mark.parametrize("schedule", ["20ms", "10ms*80,200ms*20"])
+def test_percentiles_of_the_samples_are_the_server_s_own(tmp_path: Path, schedule: str) -> None:
+    """p50, p80 and p95 within 1 ms or 2 %, over the very same requests; four users, closed model."""
+    found: list[str] = []
+    for attempt in range(ATTEMPTS):
+        directory = tmp_path / f"attempt{attempt}"
+        directory.mkdir()
+        with null_server(directory, "--delay-schedule", schedule) as server:
+            rows = run_trial(
+                directory / "trial",
+                server.issuer,
+                users=4,
+                spawn_rate_per_s=4,
+                warm_up=0,
+                duration=4,
+                cool_down=0,
+                workers=1,
+            )
+            truth_us = [answered_us - arrived_us for arrived_us, answered_us in server.log()]
+        assert len(rows) == len(truth_us)
+        assert set(rows.outcome) == {"ok"}
+        found = misses(list(rows.latency_us), truth_us)
+        if not found:
+            return
+    raise AssertionError(found)
+
+
+def test_the_comparison_finds_what_it_is_to_find() -> None:
+    """Two milliseconds on top of 20 ms, and Locust's rounding to tens of milliseconds above 100 ms, are misses."""
+    truth_us = [20_000] * 100
+    assert misses([20_900] * 100, truth_us) == []
+    assert misses([22_000] * 100, truth_us) == [f"p{p} is 22000 us, the truth 20000 us" for p in PERCENTS]
+    mixed_us = [10_000] * 80 + [206_000] * 20
+    assert misses([10_000] * 80 + [210_000] * 20, mixed_us) == []
+    assert misses([10_000] * 80 + [211_000] * 20, mixed_us) == ["p95 is 211000 us, the truth 206000 us"]
+    assert misses([10_000] * 79 + [206_000] * 21, mixed_us) == ["p80 is 206000 us, the truth 10000 us"]
+
+
+def test_every_request_that_the_server_counted_is_a_row(tmp_path: Path) -> None:
+    """To the last one, over at least 20,000 requests of four workers that offer all they can."""
+    rows = 0
+    with null_server(tmp_path) as server:
+        for trial in range(MAX_TRIALS):
+            rows += len(
+                run_trial(
+                    tmp_path / f"trial{trial}",
+                    server.issuer,
+                    users=16,
+                    spawn_rate_per_s=16,
+                    warm_up=0,
+                    duration=4,
+                    cool_down=0,
+                    workers=4,
+                )
+            )
+            assert rows == server.served()
+            if rows >= ENOUGH_REQUESTS:
+                return
+    raise AssertionError(f"only {rows} requests in {MAX_TRIALS} trials: too few to tell")
