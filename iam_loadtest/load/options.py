@@ -23,13 +23,13 @@ from iam_loadtest.scenario.builtin import DEFAULT_ISSUER
 def add_options(parser: Any) -> None:
     """Add the options to Locust's parser; four of them are fields of the web UI."""
     for name, help_text, metavar in (
-        ("issuer", f"Issuer of the IAM, as --host; the scenario's, or {DEFAULT_ISSUER}, where empty.", "<url>"),
+        ("issuer", f"As --host; the scenario's, or {DEFAULT_ISSUER}, where empty.", "<url>"),
         (
             "client-id",
-            f"Client of the workload's first step, its secret in {CLIENT_SECRET_VARIABLE}; the scenario's where empty.",
+            f"First step's client, secret in {CLIENT_SECRET_VARIABLE}; the scenario's where empty.",
             "<id>",
         ),
-        ("scope", "Scopes of the workload's first step; the scenario's where empty.", "<scopes>"),
+        ("scope", "First step's scopes; the scenario's where empty.", "<scopes>"),
     ):
         option = f"--{name}"
         parser.add_argument(option, default="", help=help_text, metavar=metavar, env_var=_variable(name))

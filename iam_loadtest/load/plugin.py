@@ -41,7 +41,12 @@ def install() -> None:
 
 @cache
 def install_trial() -> None:
-    """Make this process one of a trial, which the variable IAM_LOADTEST_TRIAL describes."""
+    """Make this process one of a trial, which the variable IAM_LOADTEST_TRIAL describes.
+
+    The parent is watched from here on, since a worker waits for its master before Locust's init event.
+    """
+    if os.environ.get(PARENT_PID_VARIABLE):
+        gevent.spawn(watch_parent, int(os.environ[PARENT_PID_VARIABLE]), end_by_signal)
     _EVENTS.init.add_listener(_on_trial_init)
 
 
@@ -70,8 +75,6 @@ def _on_trial_init(environment: Any, runner: Any, **_: Any) -> None:
     except UserError as error:
         _LOG.error("%s", error)
         sys.exit(1)
-    if os.environ.get(PARENT_PID_VARIABLE):
-        gevent.spawn(watch_parent, int(os.environ[PARENT_PID_VARIABLE]), end_by_signal)
 
 
 class _PlainSetup:

@@ -150,7 +150,8 @@ TWICE = 2 * (HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(GOOD), GOOD))
 MODES = {
     "ok": _simple(lambda w, g: _reply(w, GOOD, "200 OK", "X-Backend: node-1")),
     "pace": lambda w, g: _ok_after(w, 0.02),
-    "second": lambda w, g: _ok_after(w, 1.0),
+    "pace-2": lambda w, g: _ok_after(w, 0.02),
+    "pace-3": lambda w, g: _ok_after(w, 0.02),
     "html": _simple(lambda w, g: _reply(w, HTML)),
     "error500": _simple(lambda w, g: _error(w, "500 Internal Server Error", "server_error", "it broke")),
     "garbage": _simple(lambda w, g: _raw(w, b"\x00\x01 this is not HTTP\r\n\r\n")),

@@ -30,13 +30,17 @@ load: {users: 12, spawn_rate_per_s: 12, warm_up: 500ms, duration: 2s, cool_down:
 """
 
 
-def clean_environment(**extra: str) -> dict[str, str]:
-    """The environment without settings of Locust or of this package, and what is given on top."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "IAM_LOADTEST_"))}
+def clean_environment(is_measured: bool = True, **extra: str) -> dict[str, str]:
+    """The environment without settings of Locust or of this package, and what is given on top.
+
+    ``is_measured`` False leaves coverage out, which triples the time that a process needs to start.
+    """
+    dropped = ("LOCUST_", "IAM_LOADTEST_") if is_measured else ("LOCUST_", "IAM_LOADTEST_", "COVERAGE_PROCESS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**kept, "PYTHONUNBUFFERED": "1", **extra}
 
 
-def eventually(is_so: Callable[[], Any], limit_s: float = 20.0) -> Any:
+def eventually(is_so: Callable[[], Any], limit_s: float = 60.0) -> Any:
     """What ``is_so`` gives once it is true; fails after the limit."""
     deadline = time.monotonic() + limit_s
     while not (found := is_so()):
@@ -48,7 +52,7 @@ def eventually(is_so: Callable[[], Any], limit_s: float = 20.0) -> Any:
 @contextmanager
 def server(command: list[str], ready_file: Path) -> Iterator[dict[str, Any]]:
     """A server process that writes a JSON ready file; ended with the block."""
-    process = subprocess.Popen(command, env=clean_environment(), stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=clean_environment(is_measured=False), stdout=subprocess.DEVNULL)
     try:
         eventually(ready_file.is_file)
         yield json.loads(ready_file.read_text())
@@ -94,12 +98,14 @@ def token_requests(issuer: str) -> dict[str, int]:
     return counts
 
 
-def run_locust(*arguments: str, cwd: Path, timeout_s: float = 60, **environ: str) -> subprocess.CompletedProcess[str]:
+def run_locust(
+    *arguments: str, cwd: Path, timeout_s: float = 60, is_measured: bool = True, **environ: str
+) -> subprocess.CompletedProcess[str]:
     """Run Locust to its end; its output and log are joined in ``stdout``."""
     return subprocess.run(
         [sys.executable, "-m", "locust", *arguments],
         cwd=cwd,
-        env=clean_environment(HOME=str(cwd), **environ),
+        env=clean_environment(is_measured, HOME=str(cwd), **environ),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -108,13 +114,15 @@ def run_locust(*arguments: str, cwd: Path, timeout_s: float = 60, **environ: str
     )
 
 
-def start_locust(*arguments: str, cwd: Path, log: Path, **environ: str) -> subprocess.Popen[str]:
+def start_locust(
+    *arguments: str, cwd: Path, log: Path, is_measured: bool = True, **environ: str
+) -> subprocess.Popen[str]:
     """Start a Locust process that writes into ``log``."""
     with log.open("a") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "locust", *arguments],
             cwd=cwd,
-            env=clean_environment(HOME=str(cwd), **environ),
+            env=clean_environment(is_measured, HOME=str(cwd), **environ),
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
@@ -139,6 +147,7 @@ class TrialProcesses:
     scenario: str = SCENARIO
     users: int = 12
     environ: dict[str, str] = field(default_factory=dict)
+    is_measured: bool = False
     master: subprocess.Popen[str] | None = None
     workers: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -178,6 +187,11 @@ class TrialProcesses:
         path = self.directory / "progress.json"
         eventually(lambda: path.is_file() and json.loads(path.read_text())["phase"] == phase)
 
+    def signal_master(self, number: signal.Signals) -> None:
+        """Send a signal to the master alone."""
+        assert self.master is not None
+        self.master.send_signal(number)
+
     def log(self) -> str:
         """Everything that the processes wrote."""
         return "\n".join(path.read_text() for path in sorted(self.directory.glob("*.log")))
@@ -192,4 +206,5 @@ class TrialProcesses:
     def _start(self, log: str, *arguments: str) -> subprocess.Popen[str]:
         environ = {TRIAL_SPEC_VARIABLE: str(self.directory / "spec.json"), **self.environ}
         locustfile = ("-f", str(TRIAL_LOCUSTFILE))
-        return start_locust(*locustfile, *arguments, cwd=self.directory, log=self.directory / log, **environ)
+        where: dict[str, Any] = {"cwd": self.directory, "log": self.directory / log}
+        return start_locust(*locustfile, *arguments, is_measured=self.is_measured, **where, **environ)

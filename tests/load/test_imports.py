@@ -7,11 +7,14 @@ import sys
 
 import pytest
 
+from tests.load.processes import clean_environment
+
 
 def loaded(code: str) -> set[str]:
     """Modules that a fresh interpreter has loaded after the code."""
     command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"]
-    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    environ = clean_environment(is_measured=False)
+    return set(subprocess.run(command, capture_output=True, text=True, check=True, env=environ).stdout.split())
 
 
 def test_a_worker_imports_neither_pandas_nor_pyarrow() -> None:

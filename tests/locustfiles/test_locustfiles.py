@@ -64,7 +64,9 @@ def test_every_request_of_a_plain_run_is_a_row_and_the_server_counted_as_many(
 def test_several_files_run_side_by_side_and_failures_are_told_without_tokens(tmp_path: Path, fake: FakeIam) -> None:
     files = ",".join(str(LOCUSTFILES / name) for name in ("access_token.py", "refresh_token.py"))
     issuer = fake.issuer("not-found")
-    run = run_locust("-f", files, *HEADLESS, "-t", "2s", "--issuer", issuer, "--csv", "stats", cwd=tmp_path)
+    run = run_locust(
+        "-f", files, *HEADLESS, "-t", "2s", "--issuer", issuer, "--csv", "stats", cwd=tmp_path, is_measured=False
+    )
     assert run.returncode == 1, "Locust's own code for failed requests"
     with (tmp_path / "stats_stats.csv").open() as file:
         names = {row["Name"]: int(row["Failure Count"]) for row in csv.DictReader(file)}
@@ -86,7 +88,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, fake: FakeIam) -> dict[str,
     for mode in modes:
         (base / mode).mkdir()
         options = ("--issuer", fake.issuer(mode), "--samples", "out")
-        runs[mode] = start_locust(*common, *options, cwd=base / mode, log=base / mode / "log")
+        runs[mode] = start_locust(*common, *options, cwd=base / mode, log=base / mode / "log", is_measured=False)
     codes = {mode: run.wait(60) for mode, run in runs.items()}
     assert codes == dict.fromkeys(modes, 1), "Locust's own code for failed requests"
     return {mode: base / mode for mode in modes}
@@ -172,7 +174,7 @@ def test_a_run_that_cannot_start_says_why_in_one_line_and_ends_with_1(
     (tmp_path / "full" / "samples.parquet").touch()
     (tmp_path / "broken.yaml").write_text("name: x\ntopologies: {}\n")
     file = ("-f", str(LOCUSTFILES / "access_token.py"))
-    run = run_locust(*file, *HEADLESS, "-t", "30s", "--issuer", iam, *options, cwd=tmp_path, timeout_s=20)
+    run = run_locust(*file, *HEADLESS, "-t", "30s", "--issuer", iam, *options, cwd=tmp_path, is_measured=False)
     assert run.returncode == 1
     errors = [line for line in run.stdout.splitlines() if "/ERROR/" in line]
     assert len(errors) == 1, run.stdout
