@@ -18,7 +18,7 @@ from iam_loadtest.report.forest_chart import forest_figure
 from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.metric import HEADLINE, Metric
 from iam_loadtest.report.palette import Look, looks
-from iam_loadtest.report.text import listed, share, with_range
+from iam_loadtest.report.text import listed, quoted, share, with_range
 from iam_loadtest.report.timeline_chart import timeline_figure
 
 DOTS = "Each mark is one trial; bar and number are the geometric mean"
@@ -64,7 +64,7 @@ def _ratios(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[
         if not any(one.verdict for one in own):
             continue
         name = NAME_OF[metric.name]
-        title = f"{name[0].upper()}{name[1:]} relative to {own[0].baseline}"
+        title = f"{name[0].upper()}{name[1:]} relative to {quoted(own[0].baseline)}"
         groups = [(workload, [one for one in own if one.workload == workload]) for workload in summary.workloads]
         groups = [(workload, found) for workload, found in groups if found]
         better = "right of ×1 is better" if metric.more_is_better else "left of ×1 is better"

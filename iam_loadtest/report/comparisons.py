@@ -17,7 +17,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
         Column("Metric"),
         Column("Ratio", True),
         Column("95 % interval", True),
-        Column("Verdict"),
+        Column("Verdict", wide=True),
         Column("p (Holm)", True),
         Column("Trials to tell", True),
     )

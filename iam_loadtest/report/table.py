@@ -9,10 +9,16 @@ from iam_loadtest.report.text import NO_DATA, count, number, share
 
 @dataclass(frozen=True)
 class Column:
-    """A column; numeric ones are aligned to the right and sorted by value."""
+    """A column; numeric ones are aligned to the right and sorted by value, wide ones hold sentences."""
 
     title: str
     numeric: bool = False
+    wide: bool = False
+
+    @property
+    def style(self) -> str:
+        """The class of its places in the page; empty for plain text."""
+        return "num" if self.numeric else "wide" if self.wide else ""
 
 
 @dataclass(frozen=True)

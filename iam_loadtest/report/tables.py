@@ -62,7 +62,7 @@ def failure_table(summary: RunSummary) -> Table:
         Column("Outcome"),
         Column("Requests", True),
         Column("Share", True),
-        Column("Meaning"),
+        Column("Meaning", wide=True),
     )
     rows = [row for cell in summary.cells for row in _failure_rows(cell)]
     caption = "Failed requests of the measured windows by outcome, as a share of all requests of the cell."
@@ -145,7 +145,7 @@ def trial_table(summary: RunSummary) -> Table:
         *(Column(f"{name} ms", True) for name in ("p50", "p80", "p95")),
         Column("Failed", True),
         Column("2nd half", True),
-        Column("Why it does not count"),
+        Column("Why it does not count", wide=True),
     )
     everything_counts = len(summary.counted) == len(summary.run.info.plan)
     width = len(columns) - 1 if everything_counts else len(columns)
@@ -280,5 +280,5 @@ def _is_plain(value: object) -> bool:
 
 
 def _facts(name: str, caption: str, facts: Mapping[str, object]) -> Table:
-    columns = (Column("What"), Column("Value"))
+    columns = (Column("What"), Column("Value", wide=True))
     return Table(name, caption, columns, tuple((words(key), words(value)) for key, value in facts.items()))
