@@ -12,6 +12,7 @@ from pathlib import Path
 
 from iam_loadtest.analysis.part import Part, PartCounter, all_requests
 from iam_loadtest.analysis.rows import Rows, UnreadableSamplesError, read_rows
+from iam_loadtest.analysis.server_count import count_cautions
 from iam_loadtest.analysis.steadiness import HalvesCounter
 from iam_loadtest.analysis.timeline import Timeline, TimelineCounter
 from iam_loadtest.results.sample import WORKFLOW_STEP
@@ -66,7 +67,7 @@ def _summary(path: Path, trial: Trial, step_order: Sequence[str]) -> TrialSummar
         halves.add(rows)
         _count_window(counters, rows, trial.marks)
     excluded = _own_reason(trial) or _rows_problem(trial, total)
-    cautions = (*trial.cautions, *halves.cautions())
+    cautions = (*trial.cautions, *count_cautions(trial), *halves.cautions())
     whole = TrialSummary(trial, excluded, timeline=timeline.timeline(), rows=total, cautions=cautions)
     window_s = trial.marks.window_s
     if not window_s or window_s <= 0:

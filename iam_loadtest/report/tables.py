@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from iam_loadtest.analysis.cell import Cell, CombinedPart
 from iam_loadtest.analysis.estimate import Estimate
 from iam_loadtest.analysis.part import Part
+from iam_loadtest.analysis.server_count import recorded_requests, server_requests
 from iam_loadtest.analysis.steadiness import NOT_STEADY
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.analysis.trial_summary import TrialSummary
@@ -223,8 +224,14 @@ def generator_table(summary: RunSummary) -> Table:
         Column("Users seen"),
         Column("Rows sent", True),
         Column("Rows kept", True),
+        Column("Requests recorded", True),
+        Column("Server counted", True),
     )
-    caption = "The load generator over the measured windows: a busy or late generator measures itself, not the server."
+    caption = (
+        "The load generator over the measured windows: a busy or late one measures itself, not the server. Rows and "
+        "requests are of whole trials, ramp included; a chain has a row of its own and is no request. Where the server "
+        "counts requests by step, those recorded are of the steps it counts."
+    )
     return Table("generator", caption, columns, tuple(_generator_row(one) for one in summary.trials))
 
 
@@ -245,6 +252,8 @@ def _generator_row(one: TrialSummary) -> tuple[Entry, ...]:
         words(seen),
         whole(trial.counts.sent),
         whole(one.rows),
+        whole(recorded_requests(trial)),
+        whole(server_requests(trial)),
     )
 
 
