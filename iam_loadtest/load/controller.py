@@ -24,6 +24,7 @@ from iam_loadtest.load.verdict import (
     lost_workers,
     progress,
 )
+from iam_loadtest.oidc.redact import redact
 from iam_loadtest.results.load_result import LoadResult, Progress, write_load_result, write_progress
 from iam_loadtest.results.trial import GeneratorHealth, TrialCounts, TrialStatus, WindowMarks
 
@@ -159,7 +160,8 @@ class Controller:
     def _defect(self) -> str:
         first = next(iter(self._runner.exceptions.values()))
         where = first["traceback"].strip().splitlines()
-        return f"a user raised an exception, which is a defect: {first['msg']} ({where[-2].strip() if where else ''})"
+        place = where[-2].strip().rpartition("/")[2].replace('"', "") if len(where) > 1 else "no traceback"
+        return f"a user raised an exception, which is a defect: {redact(first['msg'])} ({place})"
 
     def _finish(self, early: tuple[TrialStatus, str] | None) -> LoadResult:
         gathering = self._gathering

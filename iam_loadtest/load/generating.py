@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +14,6 @@ from iam_loadtest.load.setup import LoadSetup
 
 SetupSource = Callable[[Any], LoadSetup]
 """Makes the setup of a test from a Locust environment; raises UserError."""
-
-_LOG = logging.getLogger(__name__)
 
 
 class Generating:

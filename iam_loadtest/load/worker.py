@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import gevent
@@ -14,7 +13,6 @@ from iam_loadtest.load.clock import PINGS, Ping, now_us, offset_us
 from iam_loadtest.load.generating import Generating, SetupSource
 from iam_loadtest.load.session import Place
 
-_LOG = logging.getLogger(__name__)
 _PONG_PATIENCE_S = 5.0
 
 

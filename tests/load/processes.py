@@ -148,6 +148,7 @@ class TrialProcesses:
     users: int = 12
     environ: dict[str, str] = field(default_factory=dict)
     is_measured: bool = False
+    locustfile: Path = TRIAL_LOCUSTFILE
     master: subprocess.Popen[str] | None = None
     workers: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -205,6 +206,6 @@ class TrialProcesses:
 
     def _start(self, log: str, *arguments: str) -> subprocess.Popen[str]:
         environ = {TRIAL_SPEC_VARIABLE: str(self.directory / "spec.json"), **self.environ}
-        locustfile = ("-f", str(TRIAL_LOCUSTFILE))
+        locustfile = ("-f", str(self.locustfile))
         where: dict[str, Any] = {"cwd": self.directory, "log": self.directory / log}
         return start_locust(*locustfile, *arguments, is_measured=self.is_measured, **where, **environ)

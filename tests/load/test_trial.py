@@ -40,6 +40,20 @@ workloads:
 """
 )
 LONG = {"duration_s": 600}
+DEFECTIVE = """\
+from locust import task
+
+from iam_loadtest.load.plugin import install_trial
+from iam_loadtest.load.users import TokenUser
+
+install_trial()
+
+
+class WorkloadUser(TokenUser):
+    @task
+    def run_chain(self):
+        raise KeyError("no such thing")
+"""
 
 
 def test_every_request_that_the_server_counted_is_a_row_and_the_window_is_as_long_as_asked(
@@ -95,6 +109,11 @@ def ended(tmp_path_factory: pytest.TempPathFactory, fake: FakeIam) -> Iterator[E
         "slow": TrialProcesses(base / "slow", fake.issuer("slow"), "workflow", {}, ONE_WORKER),
         "no secret": TrialProcesses(base / "no-secret", fake.issuer("ok"), "access", LONG, WITHOUT_SECRET),
     }
+    trials["defect"] = TrialProcesses(
+        base / "defect", fake.issuer("ok"), "workflow", LONG, ONE_WORKER, is_measured=True
+    )
+    trials["defect"].locustfile = base / "defective.py"
+    trials["defect"].locustfile.write_text(DEFECTIVE)
     starter = start_orphans(base / "orphans", fake.issuer("pace-3"))
     try:
         for name, processes in trials.items():
@@ -199,6 +218,13 @@ def test_a_missing_secret_is_named_and_no_user_sends_anything(ended: Ended) -> N
     assert result.reason is not None
     assert "NOT_SET_ANYWHERE is not set" in result.reason
     assert result.counts.received == 0
+
+
+def test_a_defect_of_a_user_is_not_swallowed_but_fails_the_trial(ended: Ended) -> None:
+    result = ended.results["defect"]
+    assert result.status is TrialStatus.FAILED
+    expected = "a user raised an exception, which is a defect: 'no such thing' (defective.py, line 12, in run_chain)"
+    assert result.reason == expected
 
 
 def test_master_and_workers_end_when_the_process_that_started_them_is_gone(ended: Ended) -> None:
