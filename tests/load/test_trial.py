@@ -117,7 +117,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory, fake: FakeIam) -> Iterator[E
     starter = start_orphans(base / "orphans", fake.issuer("pace-3"))
     try:
         for name, processes in trials.items():
-            processes.start(workers=2 if name in {"killed", "interrupted"} else 1)
+            processes.start(workers=2 if name == "killed" else 1)
         orphans = kill_starter(starter)
         trials["killed"].await_phase("window")
         trials["killed"].workers[1].kill()
@@ -140,7 +140,7 @@ def start_orphans(directory: Path, issuer: str) -> subprocess.Popen[str]:
         "from tests.load.processes import TrialProcesses\n"
         "pid = {'IAM_LOADTEST_PARENT_PID': str(os.getpid())}\n"
         "trial = TrialProcesses(pathlib.Path(sys.argv[1]), sys.argv[2], overrides={'duration_s': 600}, environ=pid)\n"
-        "trial.start()\n"
+        "trial.start(workers=1)\n"
         "lone = trial._start('lone.log', '--worker', '--master-host', '127.0.0.1', '--master-port', '1')\n"
         "trial.await_phase('window')\n"
         "print(*[process.pid for process in (trial.master, *trial.workers, lone)], flush=True)\n"
@@ -228,7 +228,7 @@ def test_a_defect_of_a_user_is_not_swallowed_but_fails_the_trial(ended: Ended) -
 
 
 def test_master_and_workers_end_when_the_process_that_started_them_is_gone(ended: Ended) -> None:
-    assert len(ended.orphans) == 4, "master, two workers, and a worker that has not found its master yet"
+    assert len(ended.orphans) == 3, "master, worker, and a worker that has not found its master yet"
     eventually(lambda: not any(is_running(pid) for pid in ended.orphans))
 
 
