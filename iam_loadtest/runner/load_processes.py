@@ -99,7 +99,7 @@ def _master(load: Load, port: int) -> Sequence[str]:
         *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(port)),
         *("--headless", "--expect-workers", str(load.workers), "--expect-workers-max-wait", "60"),
         *("--users", str(load.users), "--spawn-rate", str(load.spawn_rate_per_s)),
-        *("--exit-code-on-error", "0", "--loglevel", "INFO"),
+        *("--exit-code-on-error", "0", "--loglevel", "INFO", "--only-summary"),
     ]
 
 
