@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from iam_loadtest.analysis.cell import Cell
-from iam_loadtest.analysis.comparison import COMPARED, TRIALS_TO_RANK, Compared, Comparison, Verdict
+from iam_loadtest.analysis.comparison import COMPARED, Compared, Comparison, Verdict
 from iam_loadtest.analysis.part import add_outcomes
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.comparisons import interval_words
-from iam_loadtest.report.load_model import is_built_in, load_words
+from iam_loadtest.report.limits import FEW_TOPOLOGIES, limits, uncounted_words
+from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.tables import meaning
 from iam_loadtest.report.text import listed, number, plural, quoted, share, with_range
 from iam_loadtest.results.outcome import Outcome
 
-FEW_TOPOLOGIES = 3
 NAME_OF = {"throughput": "throughput", "p95": "chain p95"}
 
 
@@ -39,7 +40,7 @@ class Answer:
 def answer(summary: RunSummary, comparisons: Sequence[Comparison]) -> Answer:
     """The answer of a run, finished or not."""
     findings = [*_differences(summary, comparisons), Finding("Failures", _failures(summary))] if summary.counted else []
-    return Answer(_state(summary), tuple(findings), tuple(_limits(summary, comparisons)))
+    return Answer(_state(summary), tuple(findings), limits(summary, comparisons))
 
 
 def _state(summary: RunSummary) -> str:
@@ -52,17 +53,16 @@ def _state(summary: RunSummary) -> str:
         return f"No trial has ended yet: {plural(planned, 'trial')} of {matrix} planned. There is nothing to report."
     if not counted:
         return (
-            f"No trial counts: of {plural(planned, 'planned trial')} of {matrix}, {_uncounted(summary)}. There are no "
-            "figures to compare; the reasons stand in the table of trials."
+            f"No trial counts: of {plural(planned, 'planned trial')} of {matrix}, {uncounted_words(summary)}. "
+            f"There are no figures to compare. Most often: {_main_reason(summary)}."
         )
-    rest = "" if counted == planned else f" ({_uncounted(summary)})"
+    rest = "" if counted == planned else f" ({uncounted_words(summary)})"
     return f"{counted} of {plural(planned, 'planned trial')} count{rest}: {matrix}; {load_words(summary)}."
 
 
-def _uncounted(summary: RunSummary) -> str:
-    excluded, missing = len(summary.excluded), len(summary.missing)
-    parts = [f"{excluded} ended badly or invalid"] if excluded else []
-    return listed([*parts, *([f"{missing} missing"] if missing else [])])
+def _main_reason(summary: RunSummary) -> str:
+    reasons = Counter(one.excluded or "" for one in summary.excluded)
+    return reasons.most_common(1)[0][0].rstrip(".")
 
 
 def _differences(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[Finding]:
@@ -175,42 +175,3 @@ def _main_outcome(summary: RunSummary) -> str:
     totals = add_outcomes([cell.requests.outcomes for cell in summary.cells])
     name = max((name for name in totals if name != Outcome.OK), key=lambda name: totals[name])
     return f"{name} ({meaning(name)})"
-
-
-def _limits(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[str]:
-    if summary.missing or summary.excluded:
-        yield f"{_uncounted(summary).capitalize()}: what is compared may change when the matrix is complete."
-    few = [cell for cell in summary.cells if 0 < len(cell.counted) < TRIALS_TO_RANK]
-    if few:
-        yield (
-            f"{plural(len(few), 'cell')} with fewer than {TRIALS_TO_RANK} counted trials: a difference between single "
-            "runs of the same build is often larger than 5 %, so nothing is ranked there; run more trials."
-        )
-    unstable = [f"{quoted(cell.topology)} under {cell.workload}" for cell in summary.cells if cell.is_unstable]
-    if unstable:
-        which = "every cell" if len(unstable) == len(summary.cells) > 1 else listed(unstable)
-        yield (
-            f"Unstable, not ranked: {which} (trials spread over 10 %, or one over 25 % from the median). Look for what "
-            "changed between the trials, then run longer trials, or more of them, of all compared topologies."
-        )
-    careful = [one for one in summary.counted if one.cautions]
-    if careful:
-        kinds = listed(sorted({caution.kind for one in careful for caution in one.cautions}))
-        yield (
-            f"{len(careful)} of {plural(len(summary.counted), 'counted trial')} carry a caution ({kinds}): the section "
-            "on generator health and cautions says what to do."
-        )
-    if any(one.verdict is Verdict.INCONCLUSIVE for one in comparisons):
-        yield "No difference shown is not the same as no difference: these trials cannot tell."
-    if len(summary.topologies) == 1:
-        yield "One topology only: nothing is compared."
-    if any(is_built_in(summary, topology) for topology in summary.topologies):
-        yield (
-            "The built-in IAM runs on the machine of the load generator and shares its cores: its figures try out the "
-            "suite and say nothing about INDIGO IAM or any other server."
-        )
-    if summary.counted:
-        yield (
-            "Closed model: a slow server slows its users down, so throughput and latency are two sides of one figure, "
-            "and latency at another load is not known."
-        )

@@ -88,36 +88,25 @@ def _draw_row(axes: Axes, row: DotRow, y: float, logarithmic: bool) -> None:
     one = row.estimate
     beside = axes.get_yaxis_transform()
     axes.text(-0.02, y, shortened(row.label), transform=beside, ha="right", va="center", fontsize=8.5)
-    if one.value is not None and not logarithmic:
-        axes.barh(y, one.value, ROW_IN * 0.62, color=row.look.colour, alpha=0.22, linewidth=0)
+    if one.value is not None:
+        if not logarithmic:
+            axes.barh(y, one.value, ROW_IN * 0.62, color=row.look.colour, alpha=0.22, linewidth=0)
+        axes.vlines(one.value, y - ROW_IN * 0.34, y + ROW_IN * 0.34, colors=INK, linewidth=1.6)
     if one.interval:
         axes.hlines(y, *one.interval, colors=INK, linewidth=1.0)
-    if one.value is not None:
-        axes.vlines(one.value, y - ROW_IN * 0.34, y + ROW_IN * 0.34, colors=INK, linewidth=1.6)
-    offsets = _offsets(len(one.values))
-    axes.scatter(
-        one.values,
-        [y + offset for offset in offsets],
-        s=20,
-        marker=row.look.marker,
-        color=row.look.colour,
-        edgecolors="none",
-        zorder=3,
-        clip_on=False,
-    )
+    _draw_trials(axes, row, y)
+    label = NO_DATA if not one.trials else "varies" if one.value is None else number(one.value)
+    axes.text(1.02, y, label, transform=beside, va="center", fontweight="bold", fontsize=8.5)
+
+
+def _draw_trials(axes: Axes, row: DotRow, y: float) -> None:
+    """A dot for each counted trial, a cross for each that does not count."""
+    heights = [y + offset for offset in _offsets(row.estimate.trials)]
+    dots = {"s": 20, "marker": row.look.marker, "color": row.look.colour, "edgecolors": "none"}
+    axes.scatter(row.estimate.values, heights, zorder=3, clip_on=False, **dots)
     if row.excluded:
-        axes.scatter(
-            row.excluded,
-            [y] * len(row.excluded),
-            s=18,
-            marker="x",
-            color=MUTED,
-            linewidths=1.1,
-            zorder=3,
-            clip_on=False,
-        )
-    label = number(one.value) if one.value is not None or not one.trials else "varies"
-    axes.text(1.02, y, label if one.trials else NO_DATA, transform=beside, va="center", fontweight="bold", fontsize=8.5)
+        crosses = {"s": 18, "marker": "x", "color": MUTED, "linewidths": 1.1}
+        axes.scatter(row.excluded, [y] * len(row.excluded), zorder=3, clip_on=False, **crosses)
 
 
 def _offsets(count: int) -> list[float]:

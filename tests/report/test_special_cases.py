@@ -66,8 +66,9 @@ def test_a_run_whose_trials_all_failed_has_no_figures_and_says_why(small_run: Fa
     files = report_of(replace(small_run, endings=endings))
     text = words(files)
     assert "No trial counts: of 6 planned trials" in text
+    assert "Most often: every first chain was refused: invalid" in text
     assert "Nothing to draw: no trial has a complete measured window." in text
-    assert text.count("every first chain was refused: invalid_client") == 6
+    assert text.count("| every first chain was refused: invalid_client |") == 6
     assert not (files.html.parent / "charts" / "throughput.svg").exists()
     assert all(cell["requests"]["throughput_per_s"]["geometric_mean"] is None for cell in _cells(files))
 
@@ -104,6 +105,7 @@ def test_without_any_success_throughput_is_zero_and_latency_not_known(small_run:
     assert (two["requests"]["failure_share"], two["chain"]["p95_ms"]["geometric_mean"]) == (1.0, None)
     assert "| 100 % |" in text
     assert "mostly server_error (any other 5xx)" in text
+    assert "Over 1 % of requests failed with “two” under refresh_token: what failed" in text
 
 
 def test_every_request_failed_everywhere(small_run: FakeRun, report_of: Report) -> None:

@@ -1,0 +1,98 @@
+"""What the data of a run cannot show, in sentences: each with what to do, where something can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from iam_loadtest.analysis.comparison import TRIALS_TO_RANK, Comparison, Verdict
+from iam_loadtest.analysis.summary import RunSummary
+from iam_loadtest.report.load_model import is_built_in
+from iam_loadtest.report.text import listed, plural, quoted
+
+FEW_TOPOLOGIES = 3
+"""So many topologies are named in a sentence one by one."""
+
+FAILURES_THAT_FLATTER = 0.01
+"""Share of failed requests from which on latencies of the successful ones are said to be incomplete."""
+
+
+def limits(summary: RunSummary, comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+    """One sentence or two for each limit that applies, those of the trials before those of the method."""
+    return (
+        *_of_trials(summary),
+        *_of_stability(summary),
+        *_of_cautions(summary),
+        *_of_comparisons(summary, comparisons),
+        *_of_failures(summary),
+        *_of_the_set_up(summary),
+    )
+
+
+def uncounted_words(summary: RunSummary) -> str:
+    """How many trials do not count, by why."""
+    excluded, missing = len(summary.excluded), len(summary.missing)
+    parts = [f"{excluded} ended badly or invalid"] if excluded else []
+    return listed([*parts, *([f"{missing} missing"] if missing else [])])
+
+
+def _of_trials(summary: RunSummary) -> Iterator[str]:
+    if summary.counted and (summary.missing or summary.excluded):
+        yield f"{uncounted_words(summary).capitalize()}: what is compared may change when the matrix is complete."
+    few = [cell for cell in summary.cells if 0 < len(cell.counted) < TRIALS_TO_RANK]
+    if few:
+        yield (
+            f"{plural(len(few), 'cell')} with fewer than {TRIALS_TO_RANK} counted trials: a difference between single "
+            "runs of the same build is often larger than 5 %, so nothing is ranked there; run more trials."
+        )
+
+
+def _of_stability(summary: RunSummary) -> Iterator[str]:
+    unstable = [f"{quoted(cell.topology)} under {cell.workload}" for cell in summary.cells if cell.is_unstable]
+    if unstable:
+        which = "every cell" if len(unstable) == len(summary.cells) > 1 else listed(unstable)
+        yield (
+            f"Unstable, not ranked: {which} (trials spread over 10 %, or one over 25 % from the median). Look for what "
+            "changed between the trials, then run longer trials, or more of them, of all compared topologies."
+        )
+
+
+def _of_cautions(summary: RunSummary) -> Iterator[str]:
+    careful = [one for one in summary.counted if one.cautions]
+    if careful:
+        kinds = listed(sorted({caution.kind for one in careful for caution in one.cautions}))
+        yield (
+            f"{len(careful)} of {plural(len(summary.counted), 'counted trial')} carry a caution ({kinds}): the section "
+            "on generator health and cautions says what to do."
+        )
+
+
+def _of_comparisons(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[str]:
+    if any(one.verdict is Verdict.INCONCLUSIVE for one in comparisons):
+        yield "No difference shown is not the same as no difference: these trials cannot tell."
+    if len(summary.topologies) == 1:
+        yield "One topology only: nothing is compared."
+
+
+def _of_failures(summary: RunSummary) -> Iterator[str]:
+    failing = [cell for cell in summary.cells if (cell.requests.failure_share or 0) > FAILURES_THAT_FLATTER]
+    if failing:
+        cells = [f"{quoted(one.topology)} under {one.workload}" for one in failing[:FEW_TOPOLOGIES]]
+        more = [f"{len(failing) - FEW_TOPOLOGIES} more"] if len(failing) > FEW_TOPOLOGIES else []
+        yield (
+            f"Latency is of successful chains alone. Over {FAILURES_THAT_FLATTER * 100:g} % of requests failed with "
+            f"{listed([*cells, *more])}: what failed may be what would have been slow, so judge latency there together "
+            "with the failures."
+        )
+
+
+def _of_the_set_up(summary: RunSummary) -> Iterator[str]:
+    if any(is_built_in(summary, topology) for topology in summary.topologies):
+        yield (
+            "The built-in IAM runs on the machine of the load generator and shares its cores: its figures try out the "
+            "suite and say nothing about INDIGO IAM or any other server."
+        )
+    if summary.counted:
+        yield (
+            "Closed model: a slow server slows its users down, so throughput and latency are two sides of one figure, "
+            "and latency at another load is not known."
+        )
