@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -102,10 +103,10 @@ def _draw_row(axes: Axes, row: DotRow, y: float, logarithmic: bool) -> None:
 def _draw_trials(axes: Axes, row: DotRow, y: float) -> None:
     """A dot for each counted trial, a cross for each that does not count."""
     heights = [y + offset for offset in _offsets(row.estimate.trials)]
-    dots = {"s": 20, "marker": row.look.marker, "color": row.look.colour, "edgecolors": "none"}
+    dots: dict[str, Any] = {"s": 20, "marker": row.look.marker, "color": row.look.colour, "edgecolors": "none"}
     axes.scatter(row.estimate.values, heights, zorder=3, clip_on=False, **dots)
     if row.excluded:
-        crosses = {"s": 18, "marker": "x", "color": MUTED, "linewidths": 1.1}
+        crosses: dict[str, Any] = {"s": 18, "marker": "x", "color": MUTED, "linewidths": 1.1}
         axes.scatter(row.excluded, [y] * len(row.excluded), zorder=3, clip_on=False, **crosses)
 
 
