@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
 from time import monotonic
 from urllib.parse import SplitResult, urlsplit
 
@@ -11,11 +10,13 @@ import gevent
 from gevent import socket
 
 from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.load.connection import Connection, TlsConnection
 from iam_loadtest.load.response_reader import ResponseReader
 from iam_loadtest.load.transport import TransportFailureError, TransportSettings
 from iam_loadtest.results.outcome import Outcome
 
-_READ_BYTES = 65_536
+_LOOK_AFTER_S = 0.005
+"""After this time an idle connection is looked at once more; the event loop would tell of a change a little later."""
 
 Origin = tuple[str, str, int]
 
@@ -28,18 +29,20 @@ class HttpTransport:
 
     def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
+        self._timeout_s = settings.timeout_s
         self._reader = ResponseReader(settings.backend_header)
-        self._socket: socket.socket | None = None
+        self._connection: Connection | None = None
         self._origin: Origin | None = None
         self._idle_since = 0.0
-        self._heads: dict[tuple[str, str, int], tuple[Mapping[str, str], Origin, bytes]] = {}
+        self._heads: dict[int, tuple[Request, Origin, bytes]] = {}
 
     def send(self, request: Request) -> Response:
         """The answer; every failure of the network is a Response with ``failure`` set."""
         kept = False
         try:
             kept = self._exchange(request)
-            return self._response()
+            reader = self._reader
+            return Response(reader.status, reader.body(), reader.backend, reader.retry_after)
         except TransportFailureError as failure:
             kept = False
             return Response(failure.status, failure=failure.outcome, detail=failure.detail)
@@ -49,46 +52,38 @@ class HttpTransport:
 
     def close(self) -> None:
         """Close the connection, if there is one."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-    def _response(self) -> Response:
-        reader = self._reader
-        return Response(reader.status, reader.body(), reader.backend, reader.retry_after)
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _exchange(self, request: Request) -> bool:
         """Send and read; whether the connection may be kept."""
-        deadline = monotonic() + self._settings.timeout_s
+        started_s = monotonic()
+        deadline_s = started_s + self._timeout_s
         origin, head = self._head(request)
-        is_reused = self._reuse(origin)
-        if not is_reused:
-            self._open(origin, deadline)
-        self._reader.begin()
-        data = b"%b%d\r\n\r\n%b" % (head, len(request.body), request.body)
+        connection = self._reuse(origin, started_s)
+        is_reused = connection is not None
+        if connection is None:
+            connection = self._open(origin, deadline_s)
+        reader = self._reader
+        reader.begin()
+        body = request.body
         try:
-            self._write_and_read(data, deadline)
+            connection.begin(deadline_s)
+            connection.send(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+            while not reader.complete:
+                data = connection.receive()
+                if data:
+                    reader.feed(data)
+                elif not reader.end_of_stream():
+                    raise ConnectionResetError
         except TimeoutError:
-            detail = f"no complete answer within {self._settings.timeout_s:g} s"
-            raise TransportFailureError(Outcome.TIMEOUT, detail, self._reader.status) from None
+            detail = f"no complete answer within {self._timeout_s:g} s"
+            raise TransportFailureError(Outcome.TIMEOUT, detail, reader.status) from None
         except OSError as error:
             raise self._lost(is_reused) from error
         self._idle_since = monotonic()
-        return self._reader.keep_alive
-
-    def _write_and_read(self, data: bytes, deadline: float) -> None:
-        connection, reader = self._socket, self._reader
-        if connection is None:  # pragma: no cover  _open has set it or raised
-            raise ConnectionError
-        connection.settimeout(_left_s(deadline))
-        connection.sendall(data)
-        while not reader.complete:
-            connection.settimeout(_left_s(deadline))
-            part = connection.recv(_READ_BYTES)
-            if part:
-                reader.feed(part)
-            elif not reader.end_of_stream():
-                raise ConnectionResetError
+        return reader.keep_alive
 
     def _lost(self, is_reused: bool) -> TransportFailureError:
         if self._reader.has_bytes:
@@ -101,58 +96,75 @@ class HttpTransport:
 
     def _head(self, request: Request) -> tuple[Origin, bytes]:
         """Origin and the encoded request up to the value of Content-Length; headers of a step are one object."""
-        key = (request.method, request.url, id(request.headers))
-        known = self._heads.get(key)
-        if known is None:
+        known = self._heads.get(id(request.headers))
+        if known is None or known[0].url != request.url or known[0].method != request.method:
             url = urlsplit(request.url)
-            known = self._heads[key] = (request.headers, _origin(url), _encode_head(request, url))
+            sample = Request(request.step, request.url, request.headers, b"", request.method)
+            known = self._heads[id(request.headers)] = (sample, _origin(url), _encode_head(request, url))
         return known[1], known[2]
 
-    def _reuse(self, origin: Origin) -> bool:
-        """Whether the connection that is there can be used: same origin, not idle for long, open, nothing left over."""
-        if self._socket is None:
-            return False
-        idle_s = monotonic() - self._idle_since
-        is_usable = self._origin == origin and idle_s < self._settings.idle_limit_s and _is_quiet(self._socket)
-        if not is_usable:
-            self.close()
-        return is_usable
+    def _reuse(self, origin: Origin, now_s: float) -> Connection | None:
+        """The connection that is there, if it can be used: same origin, not idle for long, open, nothing left over."""
+        connection = self._connection
+        if connection is None:
+            return None
+        idle_s = now_s - self._idle_since
+        if idle_s >= _LOOK_AFTER_S and connection.is_usable:
+            connection.look()
+        if connection.is_usable and self._origin == origin and idle_s < self._settings.idle_limit_s:
+            return connection
+        self.close()
+        return None
 
-    def _open(self, origin: Origin, deadline: float) -> None:
-        limit_s = max(min(self._settings.connect_timeout_s, deadline - monotonic()), 0.001)
+    def _open(self, origin: Origin, deadline_s: float) -> Connection:
+        limit_s = max(min(self._settings.connect_timeout_s, deadline_s - monotonic()), 0.001)
         limit = gevent.Timeout(limit_s)
         with limit:
             try:
-                self._connect(origin)
+                connection = self._connect(origin, limit_s)
             except gevent.Timeout as expired:
                 if expired is not limit:
                     raise
-                outcome = Outcome.CONNECT_ERROR if self._socket is None else Outcome.TLS_ERROR
-                raise TransportFailureError(outcome, f"no connection within {limit_s:.3g} s") from None
+                outcome = Outcome.CONNECT_ERROR if self._connection is None else Outcome.TLS_ERROR
+                raise TransportFailureError(outcome, _no_connection(limit_s)) from None
         self._reader = ResponseReader(self._settings.backend_header)
         self._origin = origin
+        return connection
 
-    def _connect(self, origin: Origin) -> None:
+    def _connect(self, origin: Origin, limit_s: float) -> Connection:
         scheme, host, port = origin
-        try:
-            self._socket = socket.create_connection((host, port))
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            raise TransportFailureError(Outcome.CONNECT_ERROR, _reason(error)) from error
-        if scheme == "https":
-            self._start_tls(self._socket, host)
-
-    def _start_tls(self, plain: socket.socket, host: str) -> None:
-        if self._settings.tls is None:
+        tls = self._settings.tls
+        if scheme == "https" and tls is None:
             raise TransportFailureError(Outcome.TLS_ERROR, "no TLS context is set")
         try:
-            self._socket = self._settings.tls.wrap_socket(plain, server_hostname=host)
-        except ssl.SSLCertVerificationError as error:
-            raise TransportFailureError(Outcome.TLS_ERROR, f"certificate: {error.verify_message}") from error
-        except ssl.SSLError as error:
-            raise TransportFailureError(Outcome.TLS_ERROR, f"handshake: {error.reason or 'failed'}") from error
+            connected = socket.create_connection((host, port))
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
-            raise TransportFailureError(Outcome.TLS_ERROR, f"handshake: {_reason(error)}") from error
+            raise TransportFailureError(Outcome.CONNECT_ERROR, _reason(error)) from error
+        if tls is not None and scheme == "https":
+            self._connection = secured = TlsConnection(connected.detach(), tls, host)
+            secured.begin(monotonic() + limit_s)
+            _shake_hands(secured, limit_s)
+        else:
+            self._connection = Connection(connected.detach())
+        return self._connection
+
+
+def _shake_hands(connection: TlsConnection, limit_s: float) -> None:
+    try:
+        connection.shake_hands()
+    except ssl.SSLCertVerificationError as error:
+        raise TransportFailureError(Outcome.TLS_ERROR, f"certificate: {error.verify_message}") from error
+    except ssl.SSLError as error:
+        raise TransportFailureError(Outcome.TLS_ERROR, f"handshake: {error.reason or 'failed'}") from error
+    except TimeoutError as error:
+        raise TransportFailureError(Outcome.TLS_ERROR, _no_connection(limit_s)) from error
+    except OSError as error:
+        raise TransportFailureError(Outcome.TLS_ERROR, f"handshake: {_reason(error)}") from error
+
+
+def _no_connection(limit_s: float) -> str:
+    return f"no connection within {limit_s:.3g} s"
 
 
 def _origin(url: SplitResult) -> Origin:
@@ -164,26 +176,6 @@ def _encode_head(request: Request, url: SplitResult) -> bytes:
     headers = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
     head = f"{request.method} {target} HTTP/1.1\r\nHost: {url.netloc}\r\n{headers}Content-Length: "
     return head.encode()
-
-
-def _left_s(deadline: float) -> float:
-    """Seconds until the deadline; raises TimeoutError where none is left."""
-    left_s = deadline - monotonic()
-    if left_s <= 0:
-        raise TimeoutError
-    return left_s
-
-
-def _is_quiet(connection: socket.socket) -> bool:
-    """Whether an idle connection has neither been closed by the server nor brought bytes nobody asked for."""
-    connection.settimeout(0)
-    try:
-        connection.recv(1)
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _reason(error: OSError) -> str:

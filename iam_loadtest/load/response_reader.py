@@ -12,6 +12,8 @@ from iam_loadtest.results.outcome import Outcome
 
 MAX_HEAD_BYTES = 1 << 16
 MAX_BACKEND_CHARACTERS = 64
+MAX_IGNORED = 64
+"""Names of headers that mean nothing here, as a server spells them."""
 
 
 class ResponseReader:
@@ -23,6 +25,7 @@ class ResponseReader:
 
     def __init__(self, backend_header: str) -> None:
         self._backend_header = backend_header.lower().encode()
+        self._ignored: set[bytes] = set()
         self._parser = httptools.HttpResponseParser(self)
         self.begin()
 
@@ -73,7 +76,9 @@ class ResponseReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by the parser for each header."""
-        name = name.lower()
+        if name in self._ignored:
+            return
+        spelled, name = name, name.lower()
         if name == self._backend_header:
             self.backend = value.decode("latin-1")[:MAX_BACKEND_CHARACTERS]
         elif name == b"content-length" or (name == b"transfer-encoding" and value.lower().endswith(b"chunked")):
@@ -82,6 +87,8 @@ class ResponseReader:
             self.retry_after = True
         elif name == b"content-encoding" and value.lower() != b"identity":
             self._encoding = value.lower()
+        elif name != b"content-encoding" and len(self._ignored) < MAX_IGNORED:
+            self._ignored.add(spelled)
 
     def on_headers_complete(self) -> None:
         """Called by the parser after the last header."""

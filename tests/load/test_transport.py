@@ -181,7 +181,7 @@ def test_a_killed_user_gives_its_connection_back(fake: FakeIam) -> None:
     user = gevent.spawn(transport.send, post(fake.issuer("slow") + "token"))
     gevent.sleep(0.2)
     user.kill()
-    assert transport._socket is None
+    assert transport._connection is None
 
 
 @pytest.fixture(scope="module")
