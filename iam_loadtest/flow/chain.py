@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from string import ascii_letters, digits
 from urllib.parse import quote_plus, urlencode
 
 from iam_loadtest.flow.message import Request
@@ -12,6 +13,9 @@ from iam_loadtest.oidc.grant import Grant, constant_fields
 from iam_loadtest.oidc.token_response import Tokens
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.scenario.model import Step
+
+_UNCHANGED = (ascii_letters + digits + "_.-~").encode()
+"""What form encoding leaves as it is: the whole of a JWT, and of most other tokens."""
 
 Flow = Generator[Request, Tokens, None]
 Exchange = Callable[[Request], tuple[Outcome, Tokens | None]]
@@ -37,24 +41,24 @@ class ChainStep:
     grant: Grant
     url: str
     headers: Mapping[str, str] = field(repr=False)
-    constant_body: str = field(repr=False)
+    constant_body: bytes = field(repr=False)
     subject_from: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class _Held:
     """What a chain holds after some of its steps: the newest tokens, and the access token of each step."""
 
-    access_token: str = field(repr=False, default="")
-    refresh_token: str = field(repr=False, default="")
-    by_step: Mapping[str, str] = field(repr=False, default_factory=dict)
+    __slots__ = ("access_token", "by_step", "refresh_token")
 
-    def after(self, step: str, tokens: Tokens) -> _Held:
-        return _Held(
-            tokens.access_token,
-            tokens.refresh_token or self.refresh_token,
-            {**self.by_step, step: tokens.access_token},
-        )
+    def __init__(self) -> None:
+        self.access_token = ""
+        self.refresh_token = ""
+        self.by_step: dict[str, str] = {}
+
+    def take(self, step: str, tokens: Tokens) -> None:
+        """Adopt what a step gave."""
+        self.access_token = self.by_step[step] = tokens.access_token
+        self.refresh_token = tokens.refresh_token or self.refresh_token
 
 
 def prepare_step(name: str, step: Step, client: ClientCredentials, token_endpoint: str) -> ChainStep:
@@ -73,7 +77,7 @@ def prepare_step(name: str, step: Step, client: ClientCredentials, token_endpoin
         "Accept": "application/json",
         **client.headers(),
     }
-    body = urlencode((*client.form(), *fields))
+    body = urlencode((*client.form(), *fields)).encode()
     return ChainStep(name, step.label or name, step.grant, token_endpoint, headers, body, step.subject_token_from)
 
 
@@ -81,8 +85,8 @@ def chain(steps: Sequence[ChainStep], user: UserLogin) -> Flow:
     """The flow of one chain: each refresh token that comes back is adopted."""
     held = _Held()
     for step in steps:
-        tokens = yield _request(step, held, user)
-        held = held.after(step.name, tokens)
+        tokens = yield Request(step.label, step.url, step.headers, _body(step, held, user))
+        held.take(step.name, tokens)
 
 
 def drive(flow: Flow, exchange: Exchange) -> Outcome:
@@ -102,18 +106,18 @@ def drive(flow: Flow, exchange: Exchange) -> Outcome:
         return Outcome.OK
 
 
-def _request(step: ChainStep, held: _Held, user: UserLogin) -> Request:
-    fields = _varying_fields(step, held, user)
-    varying = "".join(f"&{name}={quote_plus(value)}" for name, value in fields)
-    return Request(step.label, step.url, step.headers, (step.constant_body + varying).encode())
-
-
-def _varying_fields(step: ChainStep, held: _Held, user: UserLogin) -> Sequence[tuple[str, str]]:
-    if step.grant is Grant.PASSWORD:
-        return (("username", user.username), ("password", user.password))
+def _body(step: ChainStep, held: _Held, user: UserLogin) -> bytes:
     if step.grant is Grant.REFRESH_TOKEN:
-        return (("refresh_token", held.refresh_token),)
+        return b"%b&refresh_token=%b" % (step.constant_body, _form_encoded(held.refresh_token))
     if step.grant is Grant.TOKEN_EXCHANGE:
         subject = held.by_step[step.subject_from] if step.subject_from else held.access_token
-        return (("subject_token", subject),)
-    return ()
+        return b"%b&subject_token=%b" % (step.constant_body, _form_encoded(subject))
+    if step.grant is Grant.PASSWORD:
+        login = (step.constant_body, _form_encoded(user.username), _form_encoded(user.password))
+        return b"%b&username=%b&password=%b" % login
+    return step.constant_body
+
+
+def _form_encoded(text: str) -> bytes:
+    raw = text.encode()
+    return quote_plus(raw).encode() if raw.translate(None, _UNCHANGED) else raw

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 import yaml
 
@@ -17,8 +17,7 @@ from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.scenario.model import ErrorRule
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """The outcome of one answer, its tokens where it is OK, and a short redacted text where it is not."""
 
     outcome: Outcome

@@ -1,34 +1,39 @@
-"""What a flow yields and what a sender gives back."""
+"""What a flow yields and what a sender gives back. Tuples, since one of each is made for every request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from iam_loadtest.results.outcome import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request of a step. Headers and body hold credentials and are not in the repr."""
 
     step: str
     url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes
     method: str = "POST"
 
+    def __repr__(self) -> str:
+        return f"Request(step={self.step!r}, url={self.url!r}, method={self.method!r})"
 
-@dataclass(frozen=True, slots=True)
-class Response:
+
+class Response(NamedTuple):
     """What came back; ``status`` is 0 and ``failure`` is set where the transport gave no answer.
 
-    ``detail`` says in a few words what the transport failed at; ``retry_after`` whether that header was there.
+    ``detail`` says in a few words what the transport failed at; ``retry_after`` whether that header was there. The
+    body, which may hold tokens, is not in the repr.
     """
 
     status: int
-    body: bytes = field(repr=False, default=b"")
+    body: bytes = b""
     backend: str = ""
     retry_after: bool = False
     failure: Outcome | None = None
     detail: str = ""
+
+    def __repr__(self) -> str:
+        return f"Response(status={self.status}, failure={self.failure!s}, detail={self.detail!r})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -14,12 +14,14 @@ class TokenResponseError(ValueError):
     """The body is not a token response; the text says what is wrong with it and holds no token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """Tokens of a good answer; none of them is in its repr."""
 
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(repr=False, default=None)
+    access_token: str
+    refresh_token: str | None = None
+
+    def __repr__(self) -> str:
+        return "Tokens()"
 
 
 @dataclass(frozen=True, slots=True)
