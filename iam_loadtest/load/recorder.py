@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from iam_loadtest.load.failure_text import FailureTexts
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.sample import WORKFLOW_STEP, SampleBuffer
@@ -22,14 +20,15 @@ class Recorder:
         self._shift_us = 0
         self._keeps_rows = keeps_rows
         self._buffer = SampleBuffer()
+        self._append = self._buffer.append
         self._backends: set[str] = set()
-        self.rows_by_step: Counter[str] = Counter()
+        self._taken = 0
         self.failures = FailureTexts()
 
     @property
     def rows(self) -> int:
         """Rows kept since the start, shipped or not."""
-        return self.rows_by_step.total()
+        return self._taken + len(self._buffer)
 
     def synchronise(self, shift_us: int) -> None:
         """Set what turns this process's clock into time since the trial's origin."""
@@ -45,8 +44,7 @@ class Recorder:
             return
         if backend not in self._backends:
             backend = self._bounded(backend)
-        self.rows_by_step[step] += 1
-        self._buffer.append(sent_us + self._shift_us, step, latency_us, 0, status, outcome.value, backend)
+        self._append(sent_us + self._shift_us, step, latency_us, 0, status, outcome, backend)
 
     def chain(self, started_us: int, latency_us: int, status: int, outcome: Outcome) -> None:
         """Keep the row of a whole chain that ended, well or at a failed step."""
@@ -54,6 +52,7 @@ class Recorder:
 
     def take(self) -> bytes:
         """The rows since the last call, packed; empty where there are none."""
+        self._taken += len(self._buffer)
         return self._buffer.pack() if len(self._buffer) else b""
 
     def _bounded(self, backend: str) -> str:
