@@ -27,6 +27,7 @@ from iam_loadtest.load.http_transport import HttpTransport
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.session import Place, holder_of, open_session
 from iam_loadtest.load.setup import Choices, LoadSetup, setup_of_choices
+from iam_loadtest.load.statistics import batch_statistics
 from iam_loadtest.load.transport import settings_of
 from iam_loadtest.load.users import TokenUser
 from iam_loadtest.scenario.builtin import PUBLIC_CLIENT_SECRETS
@@ -152,6 +153,7 @@ def user_class_of(client: str, workload: str, url: str, certificate: str) -> typ
 
 def begin(environment: Environment, url: str, workload: str, certificate: str) -> None:
     """What a worker does before its users start."""
+    batch_statistics(environment)
     holder, recorder = holder_of(environment), Recorder()
     recorder.synchronise(0)
     holder.session = open_session(own_setup(url, workload, certificate), [workload], Place(), recorder)

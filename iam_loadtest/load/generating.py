@@ -11,6 +11,7 @@ from iam_loadtest.load.health import HealthProbe
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.session import Place, holder_of, open_session
 from iam_loadtest.load.setup import LoadSetup
+from iam_loadtest.load.statistics import batch_statistics
 
 SetupSource = Callable[[Any], LoadSetup]
 """Makes the setup of a test from a Locust environment; raises UserError."""
@@ -21,6 +22,7 @@ class Generating:
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
+        batch_statistics(environment)
         self._recorder = Recorder(keeps_rows=False)
         self._probe: HealthProbe | None = None
         self._probing: gevent.Greenlet | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gevent import GreenletExit
 
@@ -19,8 +19,7 @@ from iam_loadtest.results.outcome import Outcome
 CUT_OFF = "no answer before the test ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """One request as it is reported to Locust's listeners; ``failure`` is None where it is OK."""
 
     request: Request
@@ -52,22 +51,17 @@ class VirtualUser:
         self._report = report
         self._is_stopping = is_stopping
         self._last_status = 0
+        self._is_first = True
+        self._send = transport.send
+        self._judge = workload.classifier.judge
 
     def run_chain(self) -> Outcome | None:
         """Run one chain and record it; None, and no row of the chain, where the test ended in the middle of it."""
         started_us = now_us()
         self._last_status = 0
-        is_first = True
-
-        def exchange(request: Request) -> tuple[Outcome, Tokens | None]:
-            nonlocal is_first
-            if not is_first and self._is_stopping():
-                raise _ChainCutError
-            is_first = False
-            return self._exchange(request)
-
+        self._is_first = True
         try:
-            outcome = drive(chain(self._workload.steps, self._login), exchange)
+            outcome = drive(chain(self._workload.steps, self._login), self._exchange)
         except _ChainCutError:
             return None
         self._recorder.chain(started_us, now_us() - started_us, self._last_status, outcome)
@@ -78,9 +72,12 @@ class VirtualUser:
         self._transport.close()
 
     def _exchange(self, request: Request) -> tuple[Outcome, Tokens | None]:
+        if not self._is_first and self._is_stopping():
+            raise _ChainCutError
+        self._is_first = False
         sent_us = now_us()
         try:
-            response = self._transport.send(request)
+            response = self._send(request)
         except GreenletExit:
             self._keep(request, sent_us, Response(0, failure=Outcome.TIMEOUT, detail=CUT_OFF))
             raise
@@ -89,10 +86,9 @@ class VirtualUser:
     def _keep(self, request: Request, sent_us: int, response: Response) -> tuple[Outcome, Tokens | None]:
         """Judge an answer, keep its row and report it. A killed user's last request is kept as a timeout."""
         latency_us = now_us() - sent_us
-        judgement = self._workload.classifier.judge(request.step, response, latency_us / 1e6)
-        outcome = judgement.outcome
+        outcome, tokens, detail = self._judge(request.step, response, latency_us / 1e6)
         self._last_status = response.status
         self._recorder.request(sent_us, request.step, latency_us, response.status, outcome, response.backend)
-        failure = None if outcome is Outcome.OK else self._recorder.failures.text(outcome, judgement.detail)
+        failure = None if outcome is Outcome.OK else self._recorder.failures.text(outcome, detail)
         self._report(Answered(request, latency_us, len(response.body), failure))
-        return outcome, judgement.tokens
+        return outcome, tokens
