@@ -22,6 +22,7 @@ class BatchedStats(RequestStats):
 
     _waiting: dict[tuple[str, str], list[tuple[float, int]]]
     _waiting_rows: int
+    _is_due: bool
 
     def log_request(self, method: str, name: str, response_time: Any, content_length: int) -> None:
         """Keep one request; those without a time (None), which Locust counts apart, go through at once."""
@@ -35,6 +36,9 @@ class BatchedStats(RequestStats):
         self._waiting_rows += 1
         if self._waiting_rows >= _ROWS_AT_A_TIME:
             self.settle()
+        elif not self._is_due:
+            self._is_due = True
+            gevent.spawn_later(SETTLE_S, self._settle_when_due)
 
     def log_error(self, method: str, name: str, error: Exception | str | None) -> None:
         """Count a failure, after the requests before it: no moment shows more failures than requests."""
@@ -49,6 +53,10 @@ class BatchedStats(RequestStats):
             buckets = Counter(map(locust_stats.bucket_response_time, times_ms))
             for entry in (self.total, self.entries[key]):
                 _log(entry, times_ms, sum(lengths), buckets)
+
+    def _settle_when_due(self) -> None:
+        self._is_due = False
+        self.settle()
 
     def serialize_stats(self) -> list[Any]:
         """What a worker reports: complete."""
@@ -75,17 +83,10 @@ def batch_statistics(environment: Any) -> None:
     if isinstance(stats, BatchedStats):
         return
     stats.__class__ = BatchedStats
-    stats._waiting, stats._waiting_rows = {}, 0
+    stats._waiting, stats._waiting_rows, stats._is_due = {}, 0, False
     environment.events.test_stopping.add_listener(lambda **_: stats.settle())
     environment.events.test_stop.add_listener(lambda **_: stats.settle())
     environment.events.quitting.add_listener(lambda **_: stats.settle())
-    gevent.spawn(_settle_again_and_again, stats)
-
-
-def _settle_again_and_again(stats: BatchedStats) -> None:
-    while True:
-        gevent.sleep(SETTLE_S)
-        stats.settle()
 
 
 def _log(entry: StatsEntry, times_ms: tuple[Any, ...], length: int, buckets: Counter[int]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import gevent
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from locust.env import Environment
 
-from iam_loadtest.load.statistics import BatchedStats, batch_statistics
+from iam_loadtest.load.statistics import SETTLE_S, BatchedStats, batch_statistics
 
 REQUESTS = st.lists(
     st.tuples(
@@ -25,8 +27,16 @@ TIMES = {"start_time", "last_request_timestamp", "num_reqs_per_sec", "num_fail_p
 
 
 def fed(environment: Environment, requests: list[tuple[str, float | None, int, bool]]) -> Environment:
-    """The environment after its event was fired for each request."""
-    environment.create_local_runner()
+    """The environment after its event was fired for each request; listened to as Locust's runner does."""
+
+    def on_request(
+        request_type: str, name: str, response_time: Any, response_length: int, exception: Exception | None, **_: Any
+    ) -> None:
+        environment.stats.log_request(request_type, name, response_time, response_length)
+        if exception:
+            environment.stats.log_error(request_type, name, exception)
+
+    environment.events.request.add_listener(on_request)
     for name, time_ms, length, fails in requests:
         environment.events.request.fire(
             request_type="POST",
@@ -69,6 +79,16 @@ def test_a_failure_is_never_seen_before_its_request() -> None:
     batch_statistics(environment)
     fed(environment, [("issue", 1.0, 10, True)])
     assert (environment.stats.total.num_requests, environment.stats.total.num_failures) == (1, 1)
+
+
+def test_what_waits_is_counted_after_a_moment() -> None:
+    environment = Environment()
+    batch_statistics(environment)
+    fed(environment, [("issue", 1.0, 10, False)])
+    deadline = time.monotonic() + 10
+    while not environment.stats.total.num_requests:
+        assert time.monotonic() < deadline
+        gevent.sleep(SETTLE_S / 10)
 
 
 def test_what_waits_is_counted_when_the_test_stops() -> None:
