@@ -18,9 +18,10 @@ from tests.embedded.null_server import null_server
 
 PERCENTS = (50, 80, 95)
 TOLERANCE_US, TOLERANCE_SHARE = 1000, 0.02
-ATTEMPTS = 2
-"""Cores that are taken away for tens of milliseconds in the wrong moment spoil a whole trial of 4 seconds. What
-measures wrongly does so every time, so a second trial on its own decides; there is no third."""
+ATTEMPTS = 4
+QUIET_US = 1500
+"""Where the server's own timers end later than this (they count in milliseconds), other work had the cores for longer
+than what is to be shown, and a trial shows nothing: it is repeated. A miss on a quiet machine fails at once."""
 ENOUGH_REQUESTS = 20_000
 MAX_TRIALS = 6
 
@@ -59,31 +60,39 @@ def run_trial(directory: Path, issuer: str, **load: object) -> pd.DataFrame:
     return rows[rows.step != "workflow"]
 
 
-@pytest.mark.parametrize("schedule", ["20ms", "10ms*80,200ms*20"])
-def test_percentiles_of_the_samples_are_the_server_s_own(tmp_path: Path, schedule: str) -> None:
+def is_quiet(truth_us: Sequence[int], planned_p50_us: int, planned_p95_us: int) -> bool:
+    """Whether the server held answers back as long as planned, and little longer."""
+    late_us = (percentile_us(truth_us, 50) - planned_p50_us, percentile_us(truth_us, 95) - planned_p95_us)
+    return max(late_us) <= QUIET_US
+
+
+@pytest.mark.parametrize(
+    ("schedule", "planned_us"), [("20ms", (20_000, 20_000)), ("10ms*80,200ms*20", (10_000, 200_000))]
+)
+def test_percentiles_of_the_samples_are_the_server_s_own(
+    tmp_path: Path, schedule: str, planned_us: tuple[int, int]
+) -> None:
     """p50, p80 and p95 within 1 ms or 2 %, over the very same requests; four users, closed model."""
-    found: list[str] = []
     for attempt in range(ATTEMPTS):
         directory = tmp_path / f"attempt{attempt}"
         directory.mkdir()
-        with null_server(directory, "--delay-schedule", schedule) as server:
-            rows = run_trial(
-                directory / "trial",
-                server.issuer,
-                users=4,
-                spawn_rate_per_s=4,
-                warm_up=0,
-                duration=4,
-                cool_down=0,
-                workers=1,
-            )
-            truth_us = [answered_us - arrived_us for arrived_us, answered_us in server.log()]
-        assert len(rows) == len(truth_us)
-        assert set(rows.outcome) == {"ok"}
-        found = misses(list(rows.latency_us), truth_us)
+        samples_us, truth_us = measured(directory, schedule)
+        found = misses(samples_us, truth_us)
         if not found:
             return
-    raise AssertionError(found)
+        assert not is_quiet(truth_us, *planned_us), found
+    pytest.skip(f"other work had the cores in each of {ATTEMPTS} trials, the server's own timers were late: {found}")
+
+
+def measured(directory: Path, schedule: str) -> tuple[list[int], list[int]]:
+    """Latencies of a trial of four seconds as the samples have them, and as the server's log has them."""
+    with null_server(directory, "--delay-schedule", schedule) as server:
+        load = {"users": 4, "spawn_rate_per_s": 4, "warm_up": 0, "duration": 4, "cool_down": 0, "workers": 1}
+        rows = run_trial(directory / "trial", server.issuer, **load)
+        truth_us = [answered_us - arrived_us for arrived_us, answered_us in server.log()]
+    assert len(rows) == len(truth_us)
+    assert set(rows.outcome) == {"ok"}
+    return list(rows.latency_us), truth_us
 
 
 def test_the_comparison_finds_what_it_is_to_find() -> None:
@@ -95,6 +104,12 @@ def test_the_comparison_finds_what_it_is_to_find() -> None:
     assert misses([10_000] * 80 + [210_000] * 20, mixed_us) == []
     assert misses([10_000] * 80 + [211_000] * 20, mixed_us) == ["p95 is 211000 us, the truth 206000 us"]
     assert misses([10_000] * 79 + [206_000] * 21, mixed_us) == ["p80 is 206000 us, the truth 10000 us"]
+
+
+def test_a_busy_machine_shows_in_the_server_s_own_timers() -> None:
+    """Up to a millisecond late is how they count; six of a hundred that are 2 ms late are somebody else's work."""
+    assert is_quiet([20_900] * 100, 20_000, 20_000)
+    assert not is_quiet([20_900] * 94 + [22_000] * 6, 20_000, 20_000)
 
 
 def test_every_request_that_the_server_counted_is_a_row(tmp_path: Path) -> None:
