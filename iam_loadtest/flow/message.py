@@ -24,8 +24,9 @@ class Request(NamedTuple):
 class Response(NamedTuple):
     """What came back; ``status`` is 0 and ``failure`` is set where the transport gave no answer.
 
-    ``detail`` says in a few words what the transport failed at; ``retry_after`` whether that header was there. The
-    body, which may hold tokens, is not in the repr.
+    ``detail`` says in a few words what the transport failed at; ``retry_after`` whether that header was there.
+    ``received_us`` is when the last byte had come, on the clock of the process, 0 where the transport does not know.
+    The body, which may hold tokens, is not in the repr.
     """
 
     status: int
@@ -34,6 +35,7 @@ class Response(NamedTuple):
     retry_after: bool = False
     failure: Outcome | None = None
     detail: str = ""
+    received_us: int = 0
 
     def __repr__(self) -> str:
         return f"Response(status={self.status}, failure={self.failure!s}, detail={self.detail!r})"

@@ -15,12 +15,41 @@ from gevent import get_hub, getcurrent
 from gevent.monkey import get_original
 from gevent.socket import wait_write
 
+from iam_loadtest.load.clock import now_us
+
 _READ_BYTES = 16_384
 _READ = 1
 """gevent's number for: the socket can be read."""
+_CLOCK_ATTRIBUTE = "iam_loadtest_poll_clock"
 
 RawSocket: Any = get_original("socket", "socket")
 """The standard library's, also where Locust has patched it: gevent's own would watch the socket anew for each call."""
+
+
+class PollClock:
+    """When the event loop last learned which sockets have something to read.
+
+    What one poll finds is handled one after the other. Read here, the time of an answer does not depend on how many
+    others came with it, nor on how long their users took.
+    """
+
+    def __init__(self, hub: Any) -> None:
+        self.polled_us = now_us()
+        self._watcher = hub.loop.check(ref=False)
+        self._watcher.start(self._on_poll)
+
+    def _on_poll(self) -> None:
+        """Called by the event loop after each poll, before anything that the poll found."""
+        self.polled_us = now_us()
+
+
+def poll_clock(hub: Any) -> PollClock:
+    """The clock of a hub's event loop; made when first asked for."""
+    clock: PollClock | None = getattr(hub, _CLOCK_ATTRIBUTE, None)
+    if clock is None:
+        clock = PollClock(hub)
+        setattr(hub, _CLOCK_ATTRIBUTE, clock)
+    return clock
 
 
 class Connection:
@@ -30,6 +59,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_clock",
         "_deadline_s",
         "_hub",
         "_is_armed",
@@ -46,6 +76,7 @@ class Connection:
         self._socket.setblocking(False)
         self._receive_now: Callable[[int], bytes] = self._socket.recv
         self._hub = get_hub()
+        self._clock = poll_clock(self._hub)
         self._waiting: Any = None
         self._deadline_s = 0.0
         self._is_armed = False
@@ -53,6 +84,11 @@ class Connection:
         self._watcher = self._hub.loop.io(fd, _READ)
         self._watcher.start(self._on_readable)
         self.is_usable = True
+
+    @property
+    def received_us(self) -> int:
+        """When what was last received had come, on this process's clock."""
+        return self._clock.polled_us
 
     def begin(self, deadline_s: float) -> None:
         """Set the deadline, on the monotonic clock, of all that follows."""

@@ -40,11 +40,14 @@ class HttpTransport:
         """The answer; every failure of the network is a Response with ``failure`` set."""
         kept = False
         try:
-            kept = self._exchange(request)
+            received_us = self._exchange(request)
             reader = self._reader
-            return Response(reader.status, reader.body(), reader.backend, reader.retry_after)
+            response = Response(
+                reader.status, reader.body(), reader.backend, reader.retry_after, received_us=received_us
+            )
+            kept = reader.keep_alive
+            return response
         except TransportFailureError as failure:
-            kept = False
             return Response(failure.status, failure=failure.outcome, detail=failure.detail)
         finally:
             if not kept:
@@ -56,8 +59,8 @@ class HttpTransport:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, request: Request) -> bool:
-        """Send and read; whether the connection may be kept."""
+    def _exchange(self, request: Request) -> int:
+        """Send and read; when the last byte had come."""
         started_s = monotonic()
         deadline_s = started_s + self._timeout_s
         origin, head = self._head(request)
@@ -83,7 +86,7 @@ class HttpTransport:
         except OSError as error:
             raise self._lost(is_reused) from error
         self._idle_since = monotonic()
-        return reader.keep_alive
+        return connection.received_us
 
     def _lost(self, is_reused: bool) -> TransportFailureError:
         if self._reader.has_bytes:

@@ -85,7 +85,7 @@ class VirtualUser:
 
     def _keep(self, request: Request, sent_us: int, response: Response) -> tuple[Outcome, Tokens | None]:
         """Judge an answer, keep its row and report it. A killed user's last request is kept as a timeout."""
-        latency_us = now_us() - sent_us
+        latency_us = (response.received_us or now_us()) - sent_us
         outcome, tokens, detail = self._judge(request.step, response, latency_us / 1e6)
         self._last_status = response.status
         self._recorder.request(sent_us, request.step, latency_us, response.status, outcome, response.backend)

@@ -14,6 +14,7 @@ import pytest
 from gevent.monkey import get_original
 
 from iam_loadtest.embedded.self_signed import self_signed_context
+from iam_loadtest.load.clock import now_us
 from iam_loadtest.load.connection import Connection, TlsConnection
 
 BIG = b"x" * 8_000_000
@@ -136,6 +137,30 @@ def test_a_killed_user_is_awake_at_once(pair: tuple[Connection, socket.socket]) 
     started = time.monotonic()
     user.kill()
     assert time.monotonic() - started < 1
+
+
+def test_the_time_of_an_answer_does_not_depend_on_how_long_another_user_takes() -> None:
+    """Two answers wait; whoever's is handled first keeps the process busy for 50 ms, and both had come before."""
+    ends = [get_original("socket", "socketpair")() for _ in range(2)]
+    connections = [Connection(ours.detach()) for ours, _ in ends]
+    received_us = []
+
+    def user(connection: Connection) -> None:
+        connection.begin(in_s(5))
+        connection.receive()
+        received_us.append(connection.received_us)
+        get_original("time", "sleep")(0.05)
+
+    users = [gevent.spawn(user, connection) for connection in connections]
+    gevent.sleep(0)
+    sent_us = now_us()
+    for _, theirs in ends:
+        theirs.send(b"answer")
+    gevent.joinall(users)
+    for connection, (_, theirs) in zip(connections, ends, strict=True):
+        connection.close()
+        theirs.close()
+    assert received_us[0] == received_us[1] >= sent_us
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from iam_loadtest.flow.chain import UserLogin, prepare_step
 from iam_loadtest.flow.classify import classifier_for
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.prepare import ReadyWorkload
+from iam_loadtest.load.clock import now_us
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.virtual_user import CUT_OFF, Answered, VirtualUser
 from iam_loadtest.oidc.client_auth import ClientCredentials
@@ -109,6 +110,20 @@ def test_a_failure_of_the_transport_is_the_outcome_of_the_chain() -> None:
     virtual, recorder, _ = user(Scripted(GOOD, Response(0, failure=Outcome.CONNECTION_LOST, detail="gone")))
     assert virtual.run_chain() is Outcome.CONNECTION_LOST
     assert [(row.status, row.outcome) for row in rows(recorder)][1:] == [(0, "connection_lost")] * 2
+
+
+def test_a_request_ends_when_its_answer_came_not_when_its_user_woke() -> None:
+    """The transport says that the last byte came 5 ms after a moment before sending."""
+
+    class Punctual(Scripted):
+        def send(self, request: Request) -> Response:
+            return GOOD._replace(received_us=now_us() + 5_000)
+
+    virtual, recorder, reports = user(Punctual())
+    virtual.run_chain()
+    issue = rows(recorder)[0]
+    assert 5_000 <= issue.latency_us < 1_000_000
+    assert reports[0].latency_us == issue.latency_us
 
 
 def test_no_report_shows_a_token_or_secret() -> None:
