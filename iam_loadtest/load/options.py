@@ -71,21 +71,26 @@ class IssuerFields:
     def __init__(self) -> None:
         self._host = ""
         self._issuer = ""
+        self._seen = ("", "")
         self._chosen = ""
 
     def choose(self, options: Any) -> str:
-        """The issuer that the options ask for, empty for the scenario's; raises UserError where two are asked for."""
+        """The issuer that the options ask for, empty for the scenario's; raises UserError where two are asked for.
+
+        What is not shown afterwards counts as a change again: a refused value is refused each time, never dropped.
+        """
         issuer, host = _text(options.issuer), _text(options.host)
         is_first = not self._chosen
         changed = [issuer] if issuer and issuer != self._issuer else []
         changed += [host] if host and host not in {self._host, self._chosen} else []
-        self._host, self._issuer = host, issuer
+        self._seen = (host, issuer)
         if len(set(changed)) > 1 and not is_first:
             raise UserError(f"Host is {host!r} and issuer is {issuer!r}; both name the issuer, so change one of them.")
         return changed[0] if changed else self._chosen
 
     def show(self, environment: Any, issuer: str) -> None:
-        """Let the web UI show the issuer as Host, and Locust tell it to its workers."""
+        """Let the web UI show the issuer as Host, and Locust tell it to its workers: the last choice was usable."""
+        self._host, self._issuer = self._seen
         self._chosen = environment.host = issuer
 
 

@@ -30,6 +30,8 @@ _EVENTS: Any = locust.events  # Locust's event hooks carry no types
 _LOG = logging.getLogger(__name__)
 _SIDES: list[object] = []
 """Listeners of this process: Locust keeps only weak ties to them."""
+_FIXED = ("scenario", "topology", "samples", "ca_bundle", "insecure")
+"""Options of the command line alone. Locust takes any option from ``POST /swarm``, whether the page shows it or not."""
 
 
 @cache
@@ -78,9 +80,13 @@ def _on_trial_init(environment: Any, runner: Any, **_: Any) -> None:
 
 
 class _PlainSetup:
-    """Setups of the process that decides, each from the options as they are when a test starts."""
+    """Setups of the process that decides, each from the options as they are when a test starts.
+
+    Files and certificate checks stay as at the start of the process, here and in the options that workers are sent.
+    """
 
     def __init__(self, environment: Any) -> None:
+        self._fixed = {name: getattr(environment.parsed_options, name) for name in _FIXED}
         self._fields = IssuerFields()
         try:
             first = self._make(environment)
@@ -98,6 +104,7 @@ class _PlainSetup:
 
     def _make(self, environment: Any) -> LoadSetup:
         options = environment.parsed_options
+        vars(options).update(self._fixed)
         return setup_of_choices(replace(choices_of(options), issuer=self._fields.choose(options)))
 
 

@@ -84,6 +84,14 @@ def test_two_different_changes_are_refused() -> None:
         fields().choose(SimpleNamespace(host=OTHER, issuer=THIRD))
 
 
+def test_a_choice_that_was_refused_is_not_forgotten_but_counts_again() -> None:
+    """Only what was usable is shown; the caller refuses the rest, each time that it is asked for."""
+    at_start, later = IssuerFields(), fields(issuer=START)
+    for _ in range(2):
+        assert at_start.choose(SimpleNamespace(host="", issuer="nonsense")) == "nonsense"
+        assert later.choose(SimpleNamespace(host=START, issuer="nonsense")) == "nonsense"
+
+
 def test_the_issuer_is_shown_as_host() -> None:
     environment = SimpleNamespace(host=None)
     IssuerFields().show(environment, START)

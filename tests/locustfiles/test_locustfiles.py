@@ -162,6 +162,7 @@ def test_a_distributed_run_loses_no_row_and_shows_no_secret(tmp_path: Path, fake
     ("options", "message"),
     [
         (("--issuer", "http://127.0.0.1:1/"), "http://127.0.0.1:1/.well-known/openid-configuration: no answer"),
+        (("--issuer", "iam-test.example.org"), "issuer is 'iam-test.example.org'; it must be an http or https URL"),
         (("--topology", "one"), "--topology is given without --scenario"),
         (("--samples", "full"), "full: already holds samples.parquet of another test; name another directory."),
         (("--scenario", "broken.yaml"), "broken.yaml: topologies"),

@@ -19,6 +19,27 @@ from iam_loadtest.results.trial import TrialStatus
 from tests.load.processes import LOCUSTFILES, FakeIam, end, eventually, free_port, start_locust
 
 SECRET = "s3cr3t-that-nobody-may-see"
+SHOW_CHOICES = """\
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import locust
+from locust.runners import WorkerRunner
+
+from iam_loadtest.load.options import choices_of
+from iam_loadtest.load.plugin import install
+from iam_loadtest.load.users import WorkloadUser
+
+install()
+
+
+@locust.events.test_start.add_listener
+def show_choices(environment, **_):
+    if isinstance(environment.runner, WorkerRunner):
+        Path("part").write_text(json.dumps(asdict(choices_of(environment.parsed_options))))
+        Path("part").rename("choices.json")
+"""
 
 
 @dataclass
@@ -127,3 +148,50 @@ def test_a_run_started_from_the_page_uses_the_workload_chosen_and_keeps_its_samp
     web_ui.start(workload="refresh", issuer=fake.issuer("pace"))
     eventually(lambda: "already holds samples.parquet of another test" in web_ui.get("exceptions"))
     assert read_samples(web_ui.directory / "out" / "samples.parquet").num_rows == len(steps)
+
+
+FORGED = {
+    "scenario": "/etc/passwd",
+    "topology": "forged",
+    "samples": "forged",
+    "ca_bundle": "forged.pem",
+    "insecure": "true",
+}
+
+
+@pytest.fixture(scope="module")
+def distributed(tmp_path_factory: pytest.TempPathFactory, fake: FakeIam) -> Iterator[WebUi]:
+    """A master with its web UI, and one worker; their files are named by the command line."""
+    directory = tmp_path_factory.mktemp("distributed")
+    web_port, port = str(free_port()), str(free_port())
+    (directory / "locustfile.py").write_text(SHOW_CHOICES)
+    bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
+    web = ("--web-host", "127.0.0.1", "--web-port", web_port)
+    options = ("--issuer", fake.issuer("pace"), "--samples", "out")
+    there = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
+    where: dict[str, Any] = {"cwd": directory, "is_measured": False}
+    file = ("-f", "locustfile.py")
+    processes = [start_locust(*file, "--master", *bind, *web, *options, log=directory / "master.log", **where)]
+    processes.append(start_locust(*file, *there, log=directory / "worker.log", **where))
+    page = WebUi(f"http://127.0.0.1:{web_port}/", directory)
+    try:
+        eventually(page.is_there)
+        eventually(lambda: page.get_json("stats/requests")["workers"])
+        yield page
+    finally:
+        for process in processes:
+            end(process)
+
+
+def test_a_forged_form_changes_no_file_and_no_certificate_check_in_master_or_worker(distributed: WebUi) -> None:
+    """Locust takes every option from the form, whether the page shows it or not."""
+    assert distributed.start(workload="access", client_id="my-client", **FORGED)["success"]
+    chosen = distributed.directory / "choices.json"
+    eventually(chosen.is_file)
+    choices = json.loads(chosen.read_text())
+    fixed = {"scenario": "", "topology": "", "samples": "out", "ca_bundle": "", "insecure": False}
+    assert {name: choices[name] for name in FORGED} == fixed, "as on the command line"
+    assert (choices["workload"], choices["client_id"]) == ("access", "my-client"), "what the page may change"
+    distributed.post("stop")
+    assert (distributed.directory / "out").is_dir()
+    assert not (distributed.directory / "forged").exists()
