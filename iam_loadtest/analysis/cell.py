@@ -61,6 +61,11 @@ class Cell:
         return tuple(trial for trial in self.trials if trial.is_counted)
 
     @property
+    def planned(self) -> int:
+        """How many trials were planned: one that was interrupted and run again is one."""
+        return len({entry.trial.trial for entry in self.trials} | {planned.trial for planned in self.missing})
+
+    @property
     def parts(self) -> tuple[CombinedPart, ...]:
         """All requests, the chain, then every step."""
         return (self.requests, self.chain, *self.steps)

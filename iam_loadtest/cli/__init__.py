@@ -61,9 +61,16 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None, **extra: Any) -> None:
-    """Run the command line; a UserError becomes its message and exit code 1."""
+    """Run the command line; a UserError becomes its message and exit code 1, Ctrl-C exit code 130."""
     try:
-        cli.main(args=arguments, prog_name="iam-loadtest", **extra)
+        code = cli.main(args=arguments, prog_name="iam-loadtest", standalone_mode=False, **extra)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
     except UserError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_CANNOT)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -66,15 +66,15 @@ class JsonMonitor:
 
     def trial_started(self, planned: PlannedTrial, number: int, total: int) -> None:
         """Event ``trial_started``."""
-        _emit("trial_started", number=number, total=total, id=planned.id, **asdict(planned))
+        emit("trial_started", number=number, total=total, id=planned.id, **asdict(planned))
 
     def trial_progressed(self, progress: Progress) -> None:
         """Event ``progress``."""
-        _emit("progress", **asdict(progress))
+        emit("progress", **asdict(progress))
 
     def trial_ended(self, trial: Trial) -> None:
         """Event ``trial_ended``."""
-        _emit("trial_ended", **asdict(trial))
+        emit("trial_ended", **asdict(trial))
 
     def close(self) -> None:
         """Nothing was opened."""
@@ -156,5 +156,6 @@ def _verdict(trial: Trial) -> str:
     return f"{trial.id} {trial.status}{counted}{reason}"
 
 
-def _emit(event: str, **fields: object) -> None:
+def emit(event: str, **fields: object) -> None:
+    """One event of --json-log: a JSON object on a line."""
     click.echo(json.dumps({"event": event, **fields}, ensure_ascii=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iam_loadtest.cli import EXIT_INTERRUPTED, EXIT_OBJECTIVE, EXIT_TRIALS
+from iam_loadtest.cli.monitor import emit
 from iam_loadtest.cli.options import counted, load_options, overrides_of, scenario_argument
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def run(
     directory, noun = _open_run(scenario, resume, reports, only, overrides_of(**load))
     if not (quiet or json_log):
         click.echo(f"Run: {directory}")
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    if json_log:
+        emit("run_started", directory=str(directory))
     if with_calibration:
         _calibrate(directory, noun, quiet or json_log)
     monitor = monitor_for(quiet, json_log, trial_s(noun.load) + noun.load.rest_s)
@@ -62,7 +63,10 @@ def run(
         outcome = run_trials(directory, noun, monitor)
     finally:
         monitor.close()
-    _finish(outcome, noun, with_report, quiet or json_log)
+    code = _finish(outcome, noun, with_report, quiet or json_log)
+    if json_log:
+        emit("run_ended", directory=str(directory), missing=outcome.missing, exit_code=code)
+    sys.exit(code)
 
 
 def _open_run(
@@ -96,34 +100,43 @@ def _calibrate(directory: Path, scenario: Scenario, silent: bool) -> None:
         click.echo(summary(found, scenario.workloads[found.workload], scenario.load.workers))
 
 
-def _finish(outcome: RunOutcome, scenario: Scenario, with_report: bool, silent: bool) -> None:
-    """Report, say what is left to do, and exit with the code that fits."""
+def _finish(outcome: RunOutcome, scenario: Scenario, with_report: bool, silent: bool) -> int:
+    """Report, say what is left to do, and return the exit code that fits."""
     if outcome.interrupted:
         click.echo(
             f"Interrupted; {counted(outcome.missing, 'trial')} left to do. "
             f"Go on with: iam-loadtest run --resume {outcome.directory}",
             err=True,
         )
-        sys.exit(EXIT_INTERRUPTED)
-    if with_report:
-        _write_report(outcome.directory, silent)
-    missed = _missed_objectives(outcome.directory, scenario) if scenario.objectives else []
+        return EXIT_INTERRUPTED
+    try:
+        return _judge(outcome.directory, scenario, with_report, silent)
+    except KeyboardInterrupt:
+        click.echo(f"Interrupted; every trial has ended. Report: iam-loadtest report {outcome.directory}", err=True)
+        return EXIT_INTERRUPTED
+
+
+def _judge(directory: Path, scenario: Scenario, with_report: bool, silent: bool) -> int:
+    """Write the report, name what missed its objective or does not count, and return the exit code that fits."""
+    bad = _write_report(directory, silent) if with_report else _trials_that_do_not_count(directory)
+    missed = _missed_objectives(directory, scenario) if scenario.objectives else []
     for text in missed:
         click.echo(f"objective missed: {text}", err=True)
-    bad = _trials_that_do_not_count(outcome.directory)
     if bad:
         click.echo(f"{counted(bad, 'trial')} failed or invalid; the report names each reason.", err=True)
-        sys.exit(EXIT_TRIALS)
-    if missed:
-        sys.exit(EXIT_OBJECTIVE)
+        return EXIT_TRIALS
+    return EXIT_OBJECTIVE if missed else 0
 
 
-def _write_report(directory: Path, silent: bool) -> None:
+def _write_report(directory: Path, silent: bool) -> int:
+    """Write the report; how many planned trials it excludes, those among them whose samples are gone."""
     from iam_loadtest.report import write_report  # noqa: PLC0415  pandas and matplotlib are slow to import
 
     files = write_report(directory)
     if not silent:
         click.echo(f"Report: {files.html}")
+    planned = {trial.id for trial in files.summary.run.info.plan}
+    return sum(entry.trial.id in planned for entry in files.summary.excluded)
 
 
 def _missed_objectives(directory: Path, scenario: Scenario) -> list[str]:
@@ -135,11 +148,9 @@ def _missed_objectives(directory: Path, scenario: Scenario) -> list[str]:
 
 
 def _trials_that_do_not_count(directory: Path) -> int:
+    """Planned trials that ended badly, by what trial.json says alone."""
     from iam_loadtest.results.run import read_run  # noqa: PLC0415  not needed for --help
 
-    planned = {trial.id for trial in read_run(directory).info.plan}
-    return sum(not trial.is_counted for trial in read_run(directory).trials if trial.id in planned)
-
-
-def _as_interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+    run = read_run(directory)
+    planned = {trial.id for trial in run.info.plan}
+    return sum(not trial.is_counted for trial in run.trials if trial.id in planned)

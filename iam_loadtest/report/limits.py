@@ -29,9 +29,10 @@ def limits(summary: RunSummary, comparisons: Sequence[Comparison]) -> tuple[str,
 
 
 def uncounted_words(summary: RunSummary) -> str:
-    """How many trials do not count, by why."""
-    excluded, missing = len(summary.excluded), len(summary.missing)
-    parts = [f"{excluded} ended badly or invalid"] if excluded else []
+    """How many planned trials do not count, by why: one that was interrupted is missing until it runs again."""
+    missing = len(summary.missing)
+    badly = sum(cell.planned for cell in summary.cells) - len(summary.counted) - missing
+    parts = [f"{badly} ended badly or invalid"] if badly else []
     return listed([*parts, *([f"{missing} missing"] if missing else [])])
 
 

@@ -38,8 +38,7 @@ def headline_table(summary: RunSummary) -> Table:
 
 
 def _headline_row(cell: Cell) -> tuple[Entry, ...]:
-    planned = len(cell.trials) + len(cell.missing)
-    short = len(cell.counted) < planned
+    short = len(cell.counted) < cell.planned
     return (
         words(cell.workload),
         words(cell.topology),
@@ -47,7 +46,7 @@ def _headline_row(cell: Cell) -> tuple[Entry, ...]:
         _estimate(cell.chain.throughput_per_s),
         *(_estimate(one) for one in (cell.chain.p50_ms, cell.chain.p80_ms, cell.chain.p95_ms)),
         percent(cell.requests.failure_share),
-        Entry(f"{len(cell.counted)} of {planned}", len(cell.counted), "bad" if short else ""),
+        Entry(f"{len(cell.counted)} of {cell.planned}", len(cell.counted), "bad" if short else ""),
     )
 
 

@@ -26,7 +26,9 @@ def write_text(path: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written: {error.strerror}; free some space or choose --out.") from error
+        raise UserError(
+            f"{path}: cannot be written: {error.strerror}; free some space, or choose a directory that can be written."
+        ) from error
 
 
 def read_json(path: Path) -> Any:
@@ -36,4 +38,13 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise UserError(f"{path}: is not JSON ({error}); restore the file or remove its directory.") from error
+        raise UserError(
+            f"{path}: is not JSON ({error}); restore the file from a copy, or move its directory away."
+        ) from error
+
+
+def shape_problem(error: Exception) -> str:
+    """What is wrong with plain data that does not fit a noun, in words."""
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is missing"
+    return str(error) if isinstance(error, ValueError) else "a value is of another kind than expected"

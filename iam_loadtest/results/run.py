@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.results.json_file import read_json, write_json
+from iam_loadtest.results.json_file import read_json, shape_problem, write_json
 from iam_loadtest.results.trial import TRIAL_FILE, Trial, TrialStatus, read_trial
 
 RUN_FORMAT = 1
@@ -118,7 +118,7 @@ def _info_of(path: Path) -> RunInfo:
             raise ValueError(f"format is not {RUN_FORMAT}")
         plan: Sequence[Mapping[str, Any]] = document["plan"]
         return RunInfo(**{**document, "plan": tuple(PlannedTrial(**planned) for planned in plan)})
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{path}: is not a run of this version ({error!r}); report it with the version that wrote it."
+            f"{path}: is not a run of this version ({shape_problem(error)}); report it with the version that wrote it."
         ) from error

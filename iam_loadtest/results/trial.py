@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.results.json_file import read_json, write_json
+from iam_loadtest.results.json_file import read_json, shape_problem, write_json
 from iam_loadtest.results.sample import WORKFLOW_STEP
 
 TRIAL_FORMAT = 1
@@ -125,9 +125,9 @@ def read_trial(directory: Path) -> Trial:
     document = read_json(path)
     try:
         return _trial_of(document)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{path}: is not a trial of this version ({error!r}); remove {directory} to run it anew."
+            f"{path}: is not a trial of this version ({shape_problem(error)}); move {directory} away to run it anew."
         ) from error
 
 

@@ -27,6 +27,7 @@ from iam_loadtest.results.run import (
     write_run_info,
 )
 from iam_loadtest.results.trial import Trial, TrialStatus, write_trial
+from iam_loadtest.runner.interruption import Interruption
 from iam_loadtest.runner.machine import describe_machine, describe_versions
 from iam_loadtest.runner.trial_run import TrialContext, remove_unfinished, run_trial
 from iam_loadtest.scenario.load_file import load_scenario
@@ -104,8 +105,11 @@ def resume_scenario(directory: Path, scenario_file: Path | None = None) -> tuple
 
 
 def run_trials(directory: Path, scenario: Scenario, monitor: Monitor) -> RunOutcome:
-    """Run what is missing of the run in ``directory``; Ctrl-C ends the trial in progress cleanly and stops there."""
-    with _lock(directory):
+    """Run what is missing of the run in ``directory``; Ctrl-C ends the trial in progress cleanly and stops there.
+
+    SIGTERM and SIGHUP are taken like Ctrl-C, so that a lost terminal costs one trial. Main thread only.
+    """
+    with _lock(directory), Interruption() as interruption:
         remove_unfinished(directory)
         run = read_run(directory)
         _set_interrupted_aside(run)
@@ -116,7 +120,7 @@ def run_trials(directory: Path, scenario: Scenario, monitor: Monitor) -> RunOutc
             directory.resolve(),
             run.info.overrides,
         )
-        ended, interrupted = _run_each(context, run.missing, scenario.load.rest_s, monitor)
+        ended, interrupted = _run_each(context, run.missing, monitor, interruption)
         return RunOutcome(directory, tuple(ended), interrupted, len(read_run(directory).missing))
 
 
@@ -152,24 +156,32 @@ def _chosen(scenario: Scenario, trials: Sequence[PlannedTrial], name: str) -> li
 
 
 def _run_each(
-    context: TrialContext, missing: Sequence[PlannedTrial], rest_s: float, monitor: Monitor
+    context: TrialContext, missing: Sequence[PlannedTrial], monitor: Monitor, interruption: Interruption
 ) -> tuple[list[Trial], bool]:
     ended: list[Trial] = []
     last_topology = None
     for number, planned in enumerate(missing, start=1):
-        try:
-            if ended:
-                time.sleep(rest_s)
-            monitor.trial_started(planned, number, len(missing))
-        except KeyboardInterrupt:
+        if not _rested(context.scenario.load.rest_s if ended else 0, interruption):
             return ended, True
-        trial = run_trial(context, planned, planned.topology != last_topology, monitor.trial_progressed)
+        monitor.trial_started(planned, number, len(missing))
+        is_new = planned.topology != last_topology
+        trial = run_trial(context, planned, is_new, monitor.trial_progressed, interruption)
         last_topology = planned.topology
         ended.append(trial)
         monitor.trial_ended(trial)
         if trial.status is TrialStatus.INTERRUPTED:
             return ended, True
-    return ended, False
+    return ended, interruption.requested and len(ended) < len(missing)
+
+
+def _rested(rest_s: float, interruption: Interruption) -> bool:
+    """Rest between trials; False where a signal came before or meanwhile."""
+    try:
+        with interruption.interruptible():
+            time.sleep(rest_s)
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def _refuse_changed(path: Path, scenario: Scenario, run: Run) -> None:

@@ -27,6 +27,7 @@ from iam_loadtest.results.trial import (
 from iam_loadtest.runner.embedded_iam import EmbeddedIam, embedded_iam, served_by_step
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.hook import hook_environment, run_hook
+from iam_loadtest.runner.interruption import Interruption
 from iam_loadtest.runner.load_processes import SPEC_FILE, LoadInterruptedError, run_load
 from iam_loadtest.runner.preflight import Preflight, failed_step
 from iam_loadtest.scenario.model import EmbeddedTopology, Scenario
@@ -55,9 +56,15 @@ class _Ended:
 
 
 def run_trial(
-    context: TrialContext, planned: PlannedTrial, new_topology: bool, watch: Callable[[Progress], None]
+    context: TrialContext,
+    planned: PlannedTrial,
+    new_topology: bool,
+    watch: Callable[[Progress], None],
+    interruption: Interruption,
 ) -> Trial:
     """Run one trial and leave its directory complete, however it ended.
+
+    A signal breaks off its load, never its end: the after_trial hook runs, and what happened is written down.
 
     The directory has a temporary name until then, so that a killed runner leaves nothing that looks finished.
     """
@@ -66,7 +73,7 @@ def run_trial(
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     started_at = _now()
-    ended = _attempt(context, planned, directory, new_topology, watch)
+    ended = _attempt(context, planned, directory, new_topology, watch, interruption)
     ended = _after_trial(context, planned, directory, ended)
     for leftover in (SPEC_FILE, PROGRESS_FILE, LOAD_RESULT_FILE):
         (directory / leftover).unlink(missing_ok=True)
@@ -82,25 +89,38 @@ def _attempt(
     directory: Path,
     new_topology: bool,
     watch: Callable[[Progress], None],
+    interruption: Interruption,
 ) -> _Ended:
     try:
-        _before_trial(context, planned, directory, new_topology)
-        with running_topology(context.scenario, planned.topology, directory) as (issuer, server):
-            preflight_trial(context, planned, issuer)
-            before = server.requests_by_grant() if server else None
-            load = run_load(
-                _spec(context, planned, issuer, directory),
-                context.scenario.load,
-                context.scenario.target_of(planned.topology).timeout_s,
-                watch,
-            )
-            return _with_server_counts(context.scenario, planned.workload, load, server, before)
+        with interruption.interruptible():
+            _before_trial(context, planned, directory, new_topology)
+            with running_topology(context.scenario, planned.topology, directory) as (issuer, server):
+                return _under_load(context, planned, directory, watch, issuer, server)
     except TrialFailedError as error:
         return _Ended(TrialStatus.FAILED, str(error))
     except LoadInterruptedError as interrupt:
         return _Ended(TrialStatus.INTERRUPTED, "interrupted by the user", interrupt.result)
     except KeyboardInterrupt:
         return _Ended(TrialStatus.INTERRUPTED, "interrupted by the user before its load began")
+
+
+def _under_load(
+    context: TrialContext,
+    planned: PlannedTrial,
+    directory: Path,
+    watch: Callable[[Progress], None],
+    issuer: str,
+    server: EmbeddedIam | None,
+) -> _Ended:
+    preflight_trial(context, planned, issuer)
+    before = server.requests_by_grant() if server else None
+    load = run_load(
+        _spec(context, planned, issuer, directory),
+        context.scenario.load,
+        context.scenario.target_of(planned.topology).timeout_s,
+        watch,
+    )
+    return _with_server_counts(context.scenario, planned.workload, load, server, before)
 
 
 @contextmanager

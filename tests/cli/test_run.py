@@ -49,7 +49,9 @@ def statuses(monkeypatch: pytest.MonkeyPatch) -> Statuses:
     """How the next trials end; OK where the list is empty."""
     waiting: Statuses = []
 
-    def pretend(context: TrialContext, planned: PlannedTrial, _new: bool, watch: Callable[[Progress], None]) -> Trial:
+    def pretend(
+        context: TrialContext, planned: PlannedTrial, _new: bool, watch: Callable[[Progress], None], _signals: object
+    ) -> Trial:
         watch(Progress("window", 1.0, 5))
         status = waiting.pop(0) if waiting else TrialStatus.OK
         reason = None if status is TrialStatus.OK else "pretended"
@@ -126,8 +128,17 @@ def test_json_lines_are_all_that_is_printed(
     """A machine reads the output line by line."""
     called = call(capsys, "run", scenario, "--no-report", "--json-log", "--trials", "1")
     assert called.code == 0
-    events = [json.loads(line)["event"] for line in called.out.splitlines()]
-    assert events == ["trial_started", "progress", "trial_ended"]
+    events = [json.loads(line) for line in called.out.splitlines()]
+    assert [event["event"] for event in events] == [
+        "run_started",
+        "trial_started",
+        "progress",
+        "trial_ended",
+        "run_ended",
+    ]
+    directory = str(newest_run(Path("reports")))
+    assert events[0] == {"event": "run_started", "directory": directory}
+    assert events[-1] == {"event": "run_ended", "directory": directory, "missing": 0, "exit_code": 0}
 
 
 def test_the_options_of_the_load_reach_the_run(

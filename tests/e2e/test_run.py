@@ -111,6 +111,19 @@ def test_ctrl_c_ends_the_trial_keeps_it_marked_and_says_how_to_go_on(workshop: W
     assert workshop.await_none_left() == []
 
 
+def test_ctrl_c_in_the_after_trial_hook_keeps_the_trial_that_is_finished(workshop: Workshop) -> None:
+    scenario = workshop.scenario(
+        load={**LOAD, "duration": "0.5s", "trials": 2}, hooks={"after_trial": ["sh", "-c", "touch begun; sleep 2"]}
+    )
+    runner = workshop.start("run", scenario, "--only", "access", "--no-report", "--quiet")
+    assert await_that((workshop.directory / "begun").exists, 60)
+    runner.send_signal(signal.SIGINT)
+    _, err = runner.communicate(timeout=60)
+    assert runner.returncode == 130
+    assert "1 trial left to do. Go on with: iam-loadtest run --resume " in err
+    assert [trial.status for trial in workshop.run().trials] == [TrialStatus.OK]
+
+
 def test_resume_refuses_a_changed_scenario_and_names_the_difference(workshop: Workshop) -> None:
     scenario = workshop.scenario(load={**LOAD, "duration": "0.5s"})
     assert workshop.call("run", scenario, "--only", "access", "--no-report").returncode == 0

@@ -37,7 +37,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_half_a_file_is_named(tmp_path: Path) -> None:
     """With what to do."""
     (tmp_path / "half.json").write_text('{"a": ')
-    with pytest.raises(UserError, match=r"half\.json: is not JSON .*restore the file"):
+    with pytest.raises(UserError, match=r"half\.json: is not JSON .*restore the file from a copy"):
         read_json(tmp_path / "half.json")
 
 

@@ -71,7 +71,12 @@ class Pretended:
         self._statuses = list(statuses)
 
     def __call__(
-        self, context: TrialContext, planned: PlannedTrial, new_topology: bool, watch: Callable[[Progress], None]
+        self,
+        context: TrialContext,
+        planned: PlannedTrial,
+        new_topology: bool,
+        watch: Callable[[Progress], None],
+        _signals: object,
     ) -> Trial:
         self.asked.append((planned.id, new_topology))
         watch(Progress("window", 1.0, 5))
@@ -221,8 +226,12 @@ def test_ctrl_c_between_trials_ends_the_run_cleanly(
     _, scenario = resume_scenario(directory)
     monkeypatch.setattr(run_module, "run_trial", Pretended())
 
-    def interrupt(_seconds: float) -> None:
-        raise KeyboardInterrupt
+    rests: list[float] = []
+
+    def interrupt(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 2:
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(run_module.time, "sleep", interrupt)
     outcome = run_trials(directory, scenario, Silent())

@@ -23,6 +23,7 @@ from iam_loadtest.results.trial import (
 from iam_loadtest.runner import trial_run
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.hook import HOOKS_LOG
+from iam_loadtest.runner.interruption import Interruption
 from iam_loadtest.runner.load_processes import LoadInterruptedError
 from iam_loadtest.runner.trial_run import TrialContext, run_trial
 from iam_loadtest.scenario.model import Load, Scenario
@@ -85,7 +86,7 @@ def run(
     monkeypatch.setattr(trial_run, "run_load", load)
     (directory / "trials").mkdir(exist_ok=True)
     context = TrialContext(what, directory / "scenario.yaml", directory, directory, {"users": 5})
-    return run_trial(context, PLANNED, new_topology, lambda _progress: None), load
+    return run_trial(context, PLANNED, new_topology, lambda _progress: None, Interruption()), load
 
 
 def test_a_good_trial_is_written_as_it_went(iam: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +227,7 @@ def test_a_built_in_iam_that_counted_otherwise_is_a_caution(
     monkeypatch.setattr(trial_run, "run_load", RealRequests(load))
     (tmp_path / "trials").mkdir()
     context = TrialContext(what, tmp_path / "scenario.yaml", tmp_path, tmp_path)
-    trial = run_trial(context, PlannedTrial(1, "one", "access", 1), True, lambda _progress: None)
+    trial = run_trial(context, PlannedTrial(1, "one", "access", 1), True, lambda _progress: None, Interruption())
     assert (trial.status, trial.counts.server) == (TrialStatus.OK, {"issue": 5})
     assert [caution.kind for caution in trial.cautions] == ["counts_differ"] * cautions
     assert all(isinstance(caution, Caution) for caution in trial.cautions)
