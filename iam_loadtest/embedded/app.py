@@ -18,7 +18,8 @@ from iam_loadtest.embedded.device import device_approve, device_authorization, d
 from iam_loadtest.embedded.discovery import discovery_document
 from iam_loadtest.embedded.introspection import introspect, revoke, userinfo
 from iam_loadtest.embedded.metrics import Board, Part
-from iam_loadtest.embedded.problem import BEARER_UNKNOWN, OAuthError
+from iam_loadtest.embedded.problem import BEARER_UNKNOWN, SERVER_ERROR, OAuthError
+from iam_loadtest.embedded.sessions import SessionStoreError
 from iam_loadtest.embedded.store import DatabaseError
 from iam_loadtest.embedded.token_endpoint import token_endpoint
 from iam_loadtest.embedded.wire import database_refusal, error_response, json_response, read_form
@@ -67,16 +68,17 @@ def _pages(iam: Iam, part: Part) -> list[Route]:
 
 
 async def is_healthy(iam: Iam) -> bool:
-    """Whether the database answers."""
+    """Whether the database and the session store answer."""
     try:
         await iam.store.ping()
-    except DatabaseError:
+        await iam.sessions.ping()
+    except (DatabaseError, SessionStoreError):
         return False
     return True
 
 
 def _guarded(iam: Iam, part: Part, endpoint: Endpoint) -> Endpoint:
-    """The endpoint, its refusals and database errors turned into answers."""
+    """The endpoint, its refusals and the errors of its stores turned into answers."""
 
     async def guarded(request: Request) -> Response:
         try:
@@ -86,6 +88,8 @@ def _guarded(iam: Iam, part: Part, endpoint: Endpoint) -> Endpoint:
         except DatabaseError as error:
             part.count_database_error(error.number)
             return error_response(iam, database_refusal(error, client_loaded=True))
+        except SessionStoreError as error:
+            return error_response(iam, OAuthError(SERVER_ERROR, str(error)))
 
     return guarded
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import orjson
 
 from iam_loadtest.embedded.entity import token_hash
-from iam_loadtest.embedded.sessions import SessionData
-from iam_loadtest.embedded.store import DatabaseError
+from iam_loadtest.embedded.sessions import SessionData, SessionStoreError
 from iam_loadtest.errors import UserError
 
 try:
@@ -24,13 +24,6 @@ except ImportError as missing:
 _TIMEOUT_S = 3.0
 _SENTINEL_PORT = 26379
 _SHOWN = "redis://host:port/0 or sentinel://host:port,host:port/service"
-
-
-class SessionStoreError(DatabaseError):
-    """Redis could not be reached or refused."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(0, f"session store: {type(error).__name__}")
 
 
 class RedisSessions:
@@ -62,6 +55,13 @@ class RedisSessions:
         except RedisError as error:
             raise SessionStoreError(error) from error
 
+    async def ping(self) -> None:
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                await self._redis.ping()
+        except (RedisError, TimeoutError) as error:
+            raise SessionStoreError(error) from error
+
     async def close(self) -> None:
         await self._redis.aclose()
 
@@ -72,7 +72,10 @@ def _key(session_id: str) -> str:
 
 def _client(url: str) -> Any:
     if url.startswith("redis://"):
-        return Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
+        try:
+            return Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
+        except ValueError:
+            raise UserError(f"--sessions: the URL cannot be read; write {_SHOWN}") from None  # it quotes the URL
     if url.startswith("sentinel://"):
         return _master(url)
     raise UserError(f"--sessions: must be {_SHOWN}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -21,10 +22,10 @@ from iam_loadtest.embedded.handover import READY, channel_pair, give
 from iam_loadtest.embedded.metrics import Board
 from iam_loadtest.embedded.private_database import private_database
 from iam_loadtest.embedded.seed import prepare
-from iam_loadtest.embedded.sessions import open_sessions
-from iam_loadtest.embedded.settings import Settings, issuer_of
-from iam_loadtest.embedded.store import DatabaseError, open_store
-from iam_loadtest.embedded.store.url import expand
+from iam_loadtest.embedded.sessions import SessionStoreError, open_sessions
+from iam_loadtest.embedded.settings import Settings, check_issuer, issuer_of
+from iam_loadtest.embedded.store import DatabaseError, Store, open_store
+from iam_loadtest.embedded.store.url import check_kind, expand, is_mariadb
 from iam_loadtest.embedded.worker import run_worker
 from iam_loadtest.errors import UserError
 
@@ -48,11 +49,13 @@ class Listening:
 
 
 def serve(settings: Settings, on_ready: Callable[[Listening], None]) -> None:
-    """Run the IAM until SIGTERM or SIGINT; UserError where the port or the database cannot be used."""
+    """Run the IAM until SIGTERM or SIGINT; UserError where a setting cannot be used."""
     _allow_many_connections()
+    if settings.issuer:
+        check_issuer(settings.issuer)
     _check_writable("--request-log", settings.request_log)
     _check_writable("--ready-file", settings.ready_file)
-    given = expand(settings.database, os.environ)
+    given = _database(settings)
     settings = replace(settings, sessions=expand(settings.sessions, os.environ))
     with _listener(settings) as listener, private_database(given) as database:
         port = listener.getsockname()[1]
@@ -61,6 +64,15 @@ def serve(settings: Settings, on_ready: Callable[[Listening], None]) -> None:
         asyncio.run(_prepare(resolved))
         listening = Listening(resolved.issuer, settings.host, port, os.getpid())
         _Parent(resolved, listener).run(lambda: _tell_ready(resolved, listening, on_ready))
+
+
+def _database(settings: Settings) -> str:
+    """The database as given, its secrets filled in; UserError where it is neither a MariaDB nor a file with a place."""
+    given = expand(settings.database, os.environ)
+    check_kind(given)
+    if not is_mariadb(given):
+        _check_writable("--database", given)
+    return given
 
 
 def _allow_many_connections() -> None:
@@ -86,34 +98,57 @@ def _listener(settings: Settings) -> Iterator[socket.socket]:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             listener.bind((settings.host, settings.port))
-        except OSError as error:
-            raise UserError(
-                f"--port {settings.port} on {settings.host} cannot be used ({error.strerror});"
-                " stop what uses it, or choose another port (0 takes a free one)"
-            ) from error
+        except (OSError, UnicodeError) as error:
+            raise UserError(_cannot_listen(settings, error)) from error
         listener.listen(_BACKLOG)
         listener.setblocking(False)
         yield listener
 
 
+def _cannot_listen(settings: Settings, error: OSError | UnicodeError) -> str:
+    """Blames the port where it is taken or forbidden, and the host for all else: unknown, or not of this machine."""
+    if isinstance(error, OSError) and error.errno in {errno.EADDRINUSE, errno.EACCES}:
+        return (
+            f"--port {settings.port} on {settings.host} cannot be used ({error.strerror});"
+            " stop what uses it, or choose another port (0 takes a free one)"
+        )
+    reason = error.strerror if isinstance(error, OSError) else "no host name"
+    return f"--host {settings.host} cannot be listened on ({reason}); name an address of this machine, as 127.0.0.1"
+
+
 async def _prepare(settings: Settings) -> None:
-    """Other frontends may be preparing the same database: every step is conditional, so a lost race is run again."""
+    """Make the database ready and see that the session store answers; UserError where either cannot be."""
     try:
         store = await open_store(settings)
     except (DatabaseError, OSError) as error:
         raise UserError(f"--database: cannot be opened: {error}") from error
     try:
-        for attempt in range(1, _PREPARE_ATTEMPTS + 1):
-            try:
-                await prepare(store, settings)
-                await (await open_sessions(settings, store)).close()
-                return
-            except DatabaseError as error:
-                if attempt == _PREPARE_ATTEMPTS or error.number in DatabaseError.unreachable:
-                    raise UserError(f"--database: cannot be prepared: {error}") from error
-                await asyncio.sleep(0.05 * attempt)
+        await _check_sessions(settings, store)
+        await _prepare_database(settings, store)
     finally:
         await store.close()
+
+
+async def _check_sessions(settings: Settings, store: Store) -> None:
+    sessions = await open_sessions(settings, store)
+    try:
+        await sessions.ping()
+    except SessionStoreError as error:
+        raise UserError(f"--sessions: {error}; start it, or correct host, port and password in the URL") from error
+    finally:
+        await sessions.close()
+
+
+async def _prepare_database(settings: Settings, store: Store) -> None:
+    """Other frontends may be preparing the same database: every step is conditional, so a lost race is run again."""
+    for attempt in range(1, _PREPARE_ATTEMPTS + 1):
+        try:
+            await prepare(store, settings)
+            return
+        except DatabaseError as error:
+            if attempt == _PREPARE_ATTEMPTS or error.number in DatabaseError.unreachable:
+                raise UserError(f"--database: cannot be prepared: {error}") from error
+            await asyncio.sleep(0.05 * attempt)
 
 
 def _tell_ready(settings: Settings, listening: Listening, on_ready: Callable[[Listening], None]) -> None:

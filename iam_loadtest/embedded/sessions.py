@@ -14,6 +14,13 @@ from iam_loadtest.embedded.tokens import now_s
 SessionData = dict[str, Any]
 
 
+class SessionStoreError(Exception):
+    """The session store could not be reached or refused; only the kind is told, a text might hold part of the URL."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"The session store does not answer: {type(error).__name__}")
+
+
 class Sessions(Protocol):
     """Session data by session id; what is stored is found under the id's hash only."""
 
@@ -27,6 +34,10 @@ class Sessions(Protocol):
 
     async def delete(self, session_id: str) -> None:
         """Forget the session."""
+        ...
+
+    async def ping(self) -> None:
+        """Ask a store of our own for an answer; SessionStoreError where it gives none."""
         ...
 
     async def close(self) -> None:
@@ -53,6 +64,9 @@ class DatabaseSessions:
 
     async def delete(self, session_id: str) -> None:
         await self._store.write(lambda: _delete(session_id))
+
+    async def ping(self) -> None:
+        """Nothing of our own to ask: the database is asked for itself."""
 
     async def close(self) -> None:
         """Nothing of our own to give back."""

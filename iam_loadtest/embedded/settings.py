@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
+
+from iam_loadtest.errors import UserError
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8490
@@ -49,6 +52,28 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port}, workers={self.workers}, algorithm={self.algorithm!r})"
+
+
+def check_issuer(issuer: str) -> None:
+    """UserError where tokens of this issuer could not be verified: OpenID Connect wants a URL of scheme, host and path.
+
+    The value is not repeated: what makes it wrong may be a password.
+    """
+    if not _is_issuer(issuer):
+        raise UserError(
+            "--issuer: must be an http:// or https:// URL without user, query and fragment,"
+            " such as https://iam.example.org/"
+        )
+
+
+def _is_issuer(text: str) -> bool:
+    if not text.startswith(("http://", "https://")) or any(c in "?#@\\" or c.isspace() for c in text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def issuer_of(host: str, port: int) -> str:

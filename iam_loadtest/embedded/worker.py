@@ -15,14 +15,14 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from iam_loadtest.embedded.access_log import AccessLog
-from iam_loadtest.embedded.app import build_app, is_healthy
+from iam_loadtest.embedded.app import build_app
 from iam_loadtest.embedded.context import Iam
 from iam_loadtest.embedded.handover import READY, take
 from iam_loadtest.embedded.instrument import App, instrumented
 from iam_loadtest.embedded.metrics import Board, Part
 from iam_loadtest.embedded.sessions import open_sessions
 from iam_loadtest.embedded.settings import Settings
-from iam_loadtest.embedded.store import open_store
+from iam_loadtest.embedded.store import DatabaseError, Store, open_store
 from iam_loadtest.embedded.tokens import load_signer
 
 _PR_SET_PDEATHSIG = 1
@@ -85,7 +85,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        while not await is_healthy(self._iam) and not self.should_exit:
+        while not await _answers(self._iam.store) and not self.should_exit:
             await asyncio.sleep(0.1)
         asyncio.get_running_loop().add_reader(self._channel.fileno(), self._take_connections)
         self._part.count_start()
@@ -142,6 +142,15 @@ class _CountedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._part.count_closed()
         super().connection_lost(exc)
+
+
+async def _answers(store: Store) -> bool:
+    """The database only: tokens need no session store, so a restarted frontend does not wait for one."""
+    try:
+        await store.ping()
+    except DatabaseError:
+        return False
+    return True
 
 
 async def _no_app(scope: object, receive: object, send: object) -> None:

@@ -17,6 +17,9 @@ import psutil
 import pytest
 import requests
 
+from iam_loadtest.embedded.settings import check_issuer
+from iam_loadtest.errors import UserError
+from tests.embedded.backends import redis_server
 from tests.embedded.server import COMMAND, CRED, Iam, children, running_iam, wait_for
 
 
@@ -189,7 +192,16 @@ def test_a_port_in_use_is_one_clear_line(four: Iam) -> None:
             ["--ready-file", "/no/such/directory/ready"],
             "--ready-file /no/such/directory/ready: /no/such/directory is no",
         ),
-        (["--database", "/proc/no/such/iam.sqlite"], "--database: cannot be opened"),
+        (
+            ["--database", "/no/such/directory/iam.sqlite"],
+            "--database /no/such/directory/iam.sqlite: /no/such/directory is no directory",
+        ),
+        (["--sessions", "redis://:hidden-pw@127.0.0.1:1/0"], "--sessions: The session store does not answer"),
+        (["--sessions", "sentinel://:hidden-pw@127.0.0.1:1/m"], "--sessions: The session store does not answer"),
+        (["--sessions", "redis://:hidden-pw/x@127.0.0.1:1/0"], "--sessions: the URL cannot be read; write redis://"),
+        (["--host", "192.0.2.1"], "--host 192.0.2.1 cannot be listened on"),
+        (["--host", "nosuch.invalid"], "--host nosuch.invalid cannot be listened on"),
+        (["--host", "two..dots"], "--host two..dots cannot be listened on"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -197,6 +209,52 @@ def test_a_setting_that_cannot_work_is_one_clear_line_without_a_password(options
     line = run_and_fail("--port", "0", *options)
     assert said in line
     assert "hidden-pw" not in line
+
+
+@pytest.mark.parametrize("url", ["postgres://u:hidden-pw@127.0.0.1:1/x", "sqlite:///x", "MYSQL://u:hidden-pw@h/x"])
+def test_a_url_of_another_database_makes_no_file_of_its_name(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = run_and_fail("--port", "0", "--database", url)
+    assert "a URL of this kind is not known; write mysql://" in line
+    assert "path of a SQLite file" in line
+    assert "127.0.0.1" not in line
+    assert "hidden-pw" not in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_directory_of_the_database_is_not_made(tmp_path: Path) -> None:
+    assert "make it, or name another" in run_and_fail("--database", str(tmp_path / "a" / "b" / "iam.sqlite"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_secret_that_is_not_set_is_to_be_exported_not_written_out() -> None:
+    line = run_and_fail("--database", "mysql://iam:${NOT_SET_ANYWHERE}@h/iam")
+    assert "export NOT_SET_ANYWHERE" in line
+    assert "write" not in line
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "foo", "ftp://h/", "http:///", "https://", "https://u:pw@h/", "https://h/?a=b", "https://h/?", "https://h/#f",
+        "https://h:port/", "https://h /", "//h/", "https://[h/",
+    ],
+)  # fmt: skip
+def test_an_issuer_that_no_token_can_have_is_refused(issuer: str) -> None:
+    with pytest.raises(UserError, match=r"^--issuer: must be an http:// or https:// URL") as caught:
+        check_issuer(issuer)
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("issuer", ["http://localhost:8490", "https://iam.example.org/realm/a/", "http://[::1]:1/"])
+def test_an_issuer_is_an_http_url_with_or_without_port_and_path(issuer: str) -> None:
+    check_issuer(issuer)
+
+
+def test_the_command_checks_its_issuer() -> None:
+    assert "--issuer: must be" in run_and_fail("--port", "0", "--issuer", "foo")
 
 
 def test_a_database_of_another_program_version_is_refused(tmp_path: Path) -> None:
@@ -279,7 +337,8 @@ def test_the_request_log_has_one_line_per_request_and_no_secret(tmp_path: Path) 
 
 def test_the_command_line_of_a_worker_holds_no_password(tmp_path: Path) -> None:
     """${NAME} in a URL is replaced inside the process only."""
-    options = ["--sessions", "redis://:${REDIS_PW}@127.0.0.1:1/0"]
-    with running_iam(tmp_path, *options, env={"REDIS_PW": "pw-from-env"}) as iam:
-        for pid in (iam.process.pid, *children(iam.process.pid)):
-            assert b"pw-from-env" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    with redis_server(tmp_path / "redis", "requirepass pw-from-env") as port:
+        options = ["--sessions", f"redis://:${{REDIS_PW}}@127.0.0.1:{port}/0"]
+        with running_iam(tmp_path / "iam", *options, env={"REDIS_PW": "pw-from-env"}) as iam:
+            for pid in (iam.process.pid, *children(iam.process.pid)):
+                assert b"pw-from-env" not in Path(f"/proc/{pid}/cmdline").read_bytes()

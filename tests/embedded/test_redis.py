@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -45,6 +47,25 @@ def test_without_its_redis_login_fails_and_tokens_go_on(tmp_path: Path) -> None:
         assert location(browser.post("/login", username="test_122", password="password", **form)) == "/"
         subprocess.run(["redis-cli", "-p", str(port), "shutdown", "nosave"], capture_output=True, check=False)
         wait_for(lambda: browser.get("/login").status_code == 500, "the login page fails")
-        assert browser.get("/login").json()["error"] == "server_error"
+        assert browser.get("/login").json() == {
+            "error": "server_error",
+            "error_description": "The session store does not answer: ConnectionError",
+        }
         assert iam.client_credentials()["access_token"]
+        assert iam.get("health").status_code == 503
+        assert iam.get("health").json() == {"status": "DOWN"}
+
+
+def test_a_frontend_that_restarts_without_its_redis_issues_tokens(tmp_path: Path) -> None:
+    with (
+        redis_server(tmp_path / "redis") as port,
+        running_iam(tmp_path / "iam", "--sessions", f"redis://127.0.0.1:{port}/0") as iam,
+    ):
         assert iam.get("health").status_code == 200
+        subprocess.run(["redis-cli", "-p", str(port), "shutdown", "nosave"], capture_output=True, check=False)
+        wait_for(lambda: iam.get("health").status_code == 503, "the IAM is unhealthy")
+        iam.http.close()
+        (old,) = iam.worker_pids()
+        os.kill(old, signal.SIGKILL)
+        wait_for(lambda: iam.worker_pids() not in ([old], []), "the frontend is started again")
+        assert iam.client_credentials()["access_token"]

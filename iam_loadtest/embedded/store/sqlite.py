@@ -16,7 +16,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
 
@@ -260,7 +259,6 @@ def _transact(connection: sqlite3.Connection, make: MakeTransaction[T]) -> T:
 
 def _make_private_file(path: str) -> None:
     """The file holds signing keys: it is readable by its owner only."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 

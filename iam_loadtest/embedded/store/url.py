@@ -43,13 +43,24 @@ def is_mariadb(database: str) -> bool:
     return database.startswith(("mysql://", "mariadb://"))
 
 
+def check_kind(database: str) -> None:
+    """UserError where this is a URL of another kind: taken for a file, its name would be the URL, password included."""
+    if "://" in database and not is_mariadb(database):
+        raise UserError(
+            f"--database: a URL of this kind is not known; write {_SHOWN}, mariadb:// for the same,"
+            " or the plain path of a SQLite file"
+        )
+
+
 def expand(text: str, environ: Mapping[str, str]) -> str:
     """The text with each ``${NAME}`` replaced from the environment; UserError where it is not set."""
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in environ:
-            raise UserError(f"${{{name}}} is used in a URL but not set in the environment; set it, or write it out")
+            raise UserError(
+                f"${{{name}}} is used in a URL but not set in the environment; export {name} before the start"
+            )
         return environ[name]
 
     return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
