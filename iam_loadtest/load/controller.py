@@ -74,23 +74,43 @@ class Controller:
 
     def run(self) -> None:
         """The whole trial, however it ends; Locust's master then quits with exit code 0."""
-        early: tuple[TrialStatus, str] | None = None
         try:
-            self._phases()
-        except EndTrialError as end:
-            early = (end.status, end.reason)
-            _LOG.error("The trial ends early (%s): %s", end.status, end.reason)
-        has_begun = self._begun.is_set()
-        write_load_result(self._directory, self._finish(early) if has_begun else _nothing(early))
-        write_progress(self._directory, Progress("done", 0, 0))
-        self._environment.process_exit_code = 0
-        self._done.set()
-        if self._interrupted is None:
-            self._quit(has_begun)
+            self._leave_result(self._early_end())
+        except (UserError, OSError) as error:
+            self._tell_last(f"The end of the trial cannot be written: {error}")
+        finally:
+            self._environment.process_exit_code = 0
+            self._done.set()
+            if self._interrupted is None:
+                self._quit(self._begun.is_set())
+
+    def _tell_last(self, text: str) -> None:
+        """Log a line after Locust's tables, where the runner looks for it; a trial that never began has no tables."""
+        if self._begun.is_set():
+            self._environment.events.quit.add_listener(lambda **_: _LOG.error("%s", text))
+        else:
+            _LOG.error("%s", text)
 
     def interrupt(self, reason: str) -> None:
         """End the trial soon and mark it interrupted."""
         self._interrupted = self._interrupted or reason
+
+    def _early_end(self) -> tuple[TrialStatus, str] | None:
+        """Go through the phases; the status and reason of an end before time. A disk that refuses is such an end."""
+        try:
+            self._phases()
+        except EndTrialError as end:
+            early = (end.status, end.reason)
+        except (UserError, OSError) as error:
+            early = (TrialStatus.FAILED, str(error))
+        else:
+            return None
+        _LOG.error("The trial ends early (%s): %s", *early)
+        return early
+
+    def _leave_result(self, early: tuple[TrialStatus, str] | None) -> None:
+        write_load_result(self._directory, self._finish(early) if self._begun.is_set() else _nothing(early))
+        write_progress(self._directory, Progress("done", 0, 0))
 
     def _phases(self) -> None:
         self._await_start()
@@ -153,6 +173,8 @@ class Controller:
             raise EndTrialError(TrialStatus.INVALID, lost_workers(lost, len(lost) + self._runner.worker_count))
         if self._runner.exceptions:
             raise EndTrialError(TrialStatus.FAILED, self._defect())
+        if self._master.gathering is not None and self._gathering.collector.problem:
+            raise EndTrialError(TrialStatus.FAILED, self._gathering.collector.problem)
         if self._master.gathering is not None and first_chains_failed(self._gathering.collector.chains):
             why = commonest_failure(self._gathering.collector.failures)
             raise EndTrialError(TrialStatus.FAILED, f"the first {FIRST_CHAINS} chains all failed, most often: {why}")
@@ -168,6 +190,8 @@ class Controller:
         self._master.finish(EARLY_GRACE_S if early else self._environment.stop_timeout)
         if self._runner.exceptions and early is None:
             gathering.defect = self._defect()
+        elif gathering.collector.problem and early is None:
+            early = (TrialStatus.FAILED, gathering.collector.problem)
         marks = gathering.collector.window
         gathering.set_window(replace(marks, ended_us=gathering.elapsed_us))
         return load_result(gathering.gathered(), early)
