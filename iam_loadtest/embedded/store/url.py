@@ -45,7 +45,8 @@ def is_mariadb(database: str) -> bool:
 
 def check_kind(database: str) -> None:
     """UserError where this is a URL of another kind: taken for a file, its name would be the URL, password included."""
-    if "://" in database and not is_mariadb(database):
+    looks_like_a_url = "://" in database or ("@" in database and ":" in database)
+    if looks_like_a_url and not is_mariadb(database):
         raise UserError(
             f"--database: a URL of this kind is not known; write {_SHOWN}, mariadb:// for the same,"
             " or the plain path of a SQLite file"
@@ -71,8 +72,8 @@ def parse_mariadb_url(text: str) -> MariaDbUrl:
     try:
         parts = urlsplit(text)
         primary = Address(parts.hostname or "127.0.0.1", parts.port or _PORT)
-    except ValueError as error:
-        raise UserError(f"--database: the URL cannot be read ({error}); it must look like {_SHOWN}") from error
+    except ValueError:
+        raise UserError(f"--database: the URL cannot be read; it must look like {_SHOWN}") from None
     options = _options(parts)
     name = parts.path.strip("/")
     if not parts.username or not name:
