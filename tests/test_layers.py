@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 PACKAGE = Path(__file__).parents[1] / "iam_loadtest"
 ROOMS = frozenset({"runner", "load", "analysis", "report", "embedded", "lab"})
 HALL = frozenset({"scenario", "flow", "results"})

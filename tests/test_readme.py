@@ -17,6 +17,8 @@ import yaml
 
 from iam_loadtest.scenario.load_file import parse_scenario
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BUILT_IN_IAM = "http://127.0.0.1:8490/"

@@ -16,6 +16,8 @@ from iam_loadtest.scenario.trial_spec import TrialSpec
 from tests.e2e.conftest import PUBLIC_CLIENTS
 from tests.embedded.null_server import null_server
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 PERCENTS = (50, 80, 95)
 TOLERANCE_US, TOLERANCE_SHARE = 1000, 0.02
 ATTEMPTS = 4

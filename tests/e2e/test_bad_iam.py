@@ -17,6 +17,8 @@ import pytest
 from iam_loadtest.results.trial import TrialStatus
 from tests.e2e.conftest import LOAD, PUBLIC_CLIENTS, Workshop, await_that
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 class FaultyIam(BaseHTTPRequestHandler):
     """Answers discovery and tokens well, but for the fault that the server is told."""

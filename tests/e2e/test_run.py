@@ -14,6 +14,8 @@ import pytest
 from iam_loadtest.results.trial import TrialStatus
 from tests.e2e.conftest import LOAD, PUBLIC_CLIENTS, Workshop, await_that
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 CELLS = [("one", "access"), ("two", "refresh"), ("two", "workflow")]
 TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.")
 

@@ -16,6 +16,8 @@ from iam_loadtest.report import ReportFiles
 
 from .synthetic import FakeRun, write_fake_run
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def test_the_newest_run_is_reported_when_none_is_named(small_run: FakeRun, tmp_path: Path) -> None:
     """The command prints what counts, a table without trailing blanks, and the paths."""

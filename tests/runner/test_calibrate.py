@@ -26,6 +26,8 @@ from iam_loadtest.runner.calibrate import (
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.scenario.load_file import parse_scenario
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 FOUND = Calibration(20_000, 0.25, 0.4, "workflow", 5.0, tls=False)
 WINDOW = WindowMarks(1_000_000, 2_000_000, 5_000_000)
 
