@@ -129,7 +129,7 @@ class HttpTransport:
                 if expired is not limit:
                     raise
                 outcome = Outcome.CONNECT_ERROR if self._connection is None else Outcome.TLS_ERROR
-                raise TransportFailureError(outcome, _no_connection(limit_s)) from None
+                raise TransportFailureError(outcome, _no_connection(self._settings.connect_timeout_s)) from None
         self._reader = ResponseReader(self._settings.backend_header)
         self._origin = origin
         return connection
@@ -147,13 +147,13 @@ class HttpTransport:
         if tls is not None and scheme == "https":
             self._connection = secured = TlsConnection(connected.detach(), tls, host)
             secured.begin(monotonic() + limit_s)
-            _shake_hands(secured, limit_s)
+            _shake_hands(secured, self._settings.connect_timeout_s)
         else:
             self._connection = Connection(connected.detach())
         return self._connection
 
 
-def _shake_hands(connection: TlsConnection, limit_s: float) -> None:
+def _shake_hands(connection: TlsConnection, connect_timeout_s: float) -> None:
     try:
         connection.shake_hands()
     except ssl.SSLCertVerificationError as error:
@@ -161,13 +161,14 @@ def _shake_hands(connection: TlsConnection, limit_s: float) -> None:
     except ssl.SSLError as error:
         raise TransportFailureError(Outcome.TLS_ERROR, f"handshake: {error.reason or 'failed'}") from error
     except TimeoutError as error:
-        raise TransportFailureError(Outcome.TLS_ERROR, _no_connection(limit_s)) from error
+        raise TransportFailureError(Outcome.TLS_ERROR, _no_connection(connect_timeout_s)) from error
     except OSError as error:
         raise TransportFailureError(Outcome.TLS_ERROR, f"handshake: {_reason(error)}") from error
 
 
-def _no_connection(limit_s: float) -> str:
-    return f"no connection within {limit_s:.3g} s"
+def _no_connection(connect_timeout_s: float) -> str:
+    """The limit as it was set, not what was left of it: equal failures must give equal texts."""
+    return f"no connection within {connect_timeout_s:g} s"
 
 
 def _origin(url: SplitResult) -> Origin:
