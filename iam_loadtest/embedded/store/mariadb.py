@@ -86,7 +86,7 @@ class MariaDbStore:
             try:
                 result = await _run(connection, make())
                 await _execute(connection, "COMMIT", ())
-            except BaseException:
+            except BaseException:  # a cancelled request rolls back as well; it is raised again
                 if connection.connected:
                     with suppress(DriverError):
                         await _execute(connection, "ROLLBACK", ())

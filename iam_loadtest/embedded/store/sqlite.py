@@ -153,8 +153,8 @@ class SqliteStore:
             queued.future.set_result(_transact(self._connection, queued.make))
         except sqlite3.Error as error:
             queued.future.set_exception(_translated(error))
-        except Exception as error:
-            queued.future.set_exception(error)  # a refusal: the waiting request raises it
+        except Exception as error:  # a refusal: the waiting request raises it
+            queued.future.set_exception(error)
 
     def _count_write(self) -> None:
         self._writes += 1
@@ -206,8 +206,8 @@ class _Waiter:
             work, future = job
             try:
                 result, error = work(connection), None
-            except Exception as raised:
-                result, error = None, raised  # raised again from the future
+            except Exception as raised:  # raised again from the future
+                result, error = None, raised
             self._loop.call_soon_threadsafe(_settle, future, result, error)
         connection.close()
 
