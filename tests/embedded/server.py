@@ -31,7 +31,7 @@ def wait_for(condition: Callable[[], object], what: str, within_s: float = 10.0)
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
-        time.sleep(0.02)
+        time.sleep(0.02)  # polls a process that is starting
 
 
 @dataclass
