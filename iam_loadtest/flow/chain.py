@@ -12,7 +12,7 @@ from iam_loadtest.oidc.client_auth import ClientCredentials
 from iam_loadtest.oidc.grant import Grant, constant_fields
 from iam_loadtest.oidc.token_response import Tokens
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.scenario.model import Step
+from iam_loadtest.scenario.step import Step
 
 _UNCHANGED = (ascii_letters + digits + "_.-~").encode()
 """What form encoding leaves as it is: the whole of a JWT, and of most other tokens."""

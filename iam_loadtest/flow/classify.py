@@ -14,7 +14,7 @@ from iam_loadtest.flow.message import Response
 from iam_loadtest.oidc.redact import redact
 from iam_loadtest.oidc.token_response import OAuthError, TokenResponseError, Tokens, parse_error, parse_tokens
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.scenario.model import ErrorRule
+from iam_loadtest.scenario.error_rule import ErrorRule
 
 
 class Judgement(NamedTuple):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from iam_loadtest.errors import ScenarioError, SecretMissingError, UserError
 from iam_loadtest.flow.prepare import load_users
-from iam_loadtest.scenario.model import EmbeddedTopology, Scenario
+from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.secret import SecretRef
+from iam_loadtest.scenario.topology import EmbeddedTopology
 
 
 def require_what_is_needed(

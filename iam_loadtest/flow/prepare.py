@@ -13,7 +13,8 @@ from iam_loadtest.flow.chain import ChainStep, UserLogin, prepare_step
 from iam_loadtest.flow.classify import Classifier, classifier_for
 from iam_loadtest.oidc.client_auth import ClientCredentials
 from iam_loadtest.oidc.discovery import Endpoints
-from iam_loadtest.scenario.model import Client, Scenario, Users
+from iam_loadtest.scenario.client import Client, Users
+from iam_loadtest.scenario.model import Scenario
 
 
 @dataclass(frozen=True)

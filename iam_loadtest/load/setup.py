@@ -11,9 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.scenario.builtin import DEFAULT_ISSUER, PUBLIC_CLIENT_SECRETS
+from iam_loadtest.scenario.client import Client
+from iam_loadtest.scenario.fields import Url
 from iam_loadtest.scenario.load_file import load_scenario, parse_scenario
-from iam_loadtest.scenario.model import Client, Scenario, Target, Url, UrlTopology
+from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.secret import SecretRef
+from iam_loadtest.scenario.target import Target
+from iam_loadtest.scenario.topology import UrlTopology
 from iam_loadtest.scenario.trial_spec import TrialSpec
 
 CLIENT_SECRET_VARIABLE = "IAM_LOADTEST_CLIENT_SECRET"  # noqa: S105  the name of a variable

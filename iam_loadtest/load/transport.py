@@ -13,7 +13,7 @@ from gevent.ssl import SSLContext
 from iam_loadtest.errors import UserError
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.scenario.model import Target
+from iam_loadtest.scenario.target import Target
 
 _LOG = logging.getLogger(__name__)
 

@@ -25,8 +25,10 @@ from iam_loadtest.results.trial import GENERATOR_FILE, SAMPLES_FILE, TrialStatus
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.load_processes import LoadInterruptedError, run_load
 from iam_loadtest.runner.process import end_processes, start_process
+from iam_loadtest.scenario.client import Client
 from iam_loadtest.scenario.load_file import load_scenario, parse_scenario
-from iam_loadtest.scenario.model import Client, Scenario, UrlTopology
+from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.topology import UrlTopology
 from iam_loadtest.scenario.trial_spec import TrialSpec
 
 BUSY_USERS = 32

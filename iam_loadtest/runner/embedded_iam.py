@@ -19,7 +19,8 @@ from iam_loadtest.errors import SecretMissingError
 from iam_loadtest.oidc.redact import redact
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.process import Process, end_processes, start_process
-from iam_loadtest.scenario.model import EmbeddedTopology, IamSettings, Scenario
+from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.topology import EmbeddedTopology, IamSettings
 
 IAM_LOG = "iam.log"
 _READY_FILE = "iam-ready.json"

@@ -11,7 +11,7 @@ from iam_loadtest.oidc.redact import redact
 from iam_loadtest.results.run import PlannedTrial
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.process import end_processes, start_process
-from iam_loadtest.scenario.model import Hook
+from iam_loadtest.scenario.hook import Hook
 from iam_loadtest.units import format_duration
 
 HOOKS_LOG = "hooks.log"

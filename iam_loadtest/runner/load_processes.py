@@ -15,7 +15,7 @@ from iam_loadtest.results.load_result import LoadResult, Progress, read_load_res
 from iam_loadtest.results.trial import LOCUST_LOG
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.process import Process, await_end, end_processes, start_process
-from iam_loadtest.scenario.model import Load
+from iam_loadtest.scenario.load import Load
 from iam_loadtest.scenario.plan import trial_s
 from iam_loadtest.scenario.trial_spec import TRIAL_SPEC_VARIABLE, TrialSpec, write_trial_spec
 

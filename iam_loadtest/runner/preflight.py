@@ -22,7 +22,7 @@ from iam_loadtest.oidc.token_response import MAX_BODY_BYTES, Tokens
 from iam_loadtest.oidc.verify import BadTokenError, verify_access_token
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.runner.failure import TrialFailedError
-from iam_loadtest.scenario.model import Target
+from iam_loadtest.scenario.target import Target
 from iam_loadtest.units import format_duration
 
 _POLL_S = 0.2

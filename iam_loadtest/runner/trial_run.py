@@ -30,7 +30,8 @@ from iam_loadtest.runner.hook import hook_environment, run_hook
 from iam_loadtest.runner.interruption import Interruption
 from iam_loadtest.runner.load_processes import SPEC_FILE, LoadInterruptedError, run_load
 from iam_loadtest.runner.preflight import Preflight, failed_step
-from iam_loadtest.scenario.model import EmbeddedTopology, Scenario
+from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.topology import EmbeddedTopology
 from iam_loadtest.scenario.trial_spec import TrialSpec
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from iam_loadtest.errors import ScenarioError
-from iam_loadtest.scenario.model import Load, Scenario, default_sections
+from iam_loadtest.scenario.load import Load
+from iam_loadtest.scenario.model import Scenario, default_sections
 from iam_loadtest.scenario.problem import describe_all
 from iam_loadtest.scenario.references import reference_problems
 from iam_loadtest.scenario.secret import REFERENCE

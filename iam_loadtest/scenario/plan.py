@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from iam_loadtest.results.run import PlannedTrial
-from iam_loadtest.scenario.model import Load, Scenario
+from iam_loadtest.scenario.load import Load
+from iam_loadtest.scenario.model import Scenario
 
 START_S = 5.0
 """What starting and stopping Locust's processes takes, for the expected time only."""

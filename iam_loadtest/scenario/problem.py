@@ -11,9 +11,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from iam_loadtest.scenario import model
+from iam_loadtest.scenario.fields import NAME_HELP
+from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.topology import EmbeddedTopology, UrlTopology
 
-_PROVIDERS: Mapping[str, type[BaseModel]] = {"url": model.UrlTopology, "embedded": model.EmbeddedTopology}
+_PROVIDERS: Mapping[str, type[BaseModel]] = {"url": UrlTopology, "embedded": EmbeddedTopology}
 _SECTIONS_WITH_SECRETS = frozenset({"clients", "users"})
 _SHOWN_THERE = frozenset({"id", "auth", "pattern", "first", "last", "[key]"})
 _MAX_VALUE = 60
@@ -122,7 +124,7 @@ def _own_rule(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
 def _wrong_value(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
     if keys and keys[-1] == "[key]":
         section = ".".join(keys[:-2])
-        return f"{section} holds the name {_shown(error['input'], keys)}; a name is {model.NAME_HELP}"
+        return f"{section} holds the name {_shown(error['input'], keys)}; a name is {NAME_HELP}"
     return f"{name} is {_shown(error['input'], keys)}; {_allowed(error)}"
 
 
@@ -147,7 +149,7 @@ def _keys(loc: Sequence[int | str]) -> list[str]:
 def _allowed(error: ErrorDetails) -> str:
     context = error.get("ctx") or {}
     if error["type"] == "string_pattern_mismatch":
-        return _DATABASE if "sqlite" in str(context.get("pattern")) else f"a name is {model.NAME_HELP}"
+        return _DATABASE if "sqlite" in str(context.get("pattern")) else f"a name is {NAME_HELP}"
     example = f", such as [{error['input']}]" if isinstance(error["input"], str) else ""
     return _ALLOWED.get(error["type"], error["msg"]).format(**context, example=example)
 
@@ -181,7 +183,7 @@ def _kind(value: object) -> str:
 
 def _known_keys(loc: Sequence[int | str]) -> list[str]:
     """The keys that may stand at ``loc``, as a file writes them; none where it is no noun's place."""
-    kind: Any = model.Scenario
+    kind: Any = Scenario
     for part in loc:
         kind = _inside(_bare(kind), part)
     noun = _bare(kind)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iam_loadtest.runner.embedded_iam import embedded_iam
-from iam_loadtest.scenario.model import EmbeddedTopology
+from iam_loadtest.scenario.topology import EmbeddedTopology
 from tests.cli.front_door import call
 from tests.runner.servers import DISCOVERY, document, serving
 

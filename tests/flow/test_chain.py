@@ -13,7 +13,7 @@ from iam_loadtest.oidc.client_auth import AuthMethod, ClientCredentials
 from iam_loadtest.oidc.grant import Grant
 from iam_loadtest.oidc.token_response import Tokens
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.scenario.model import Step
+from iam_loadtest.scenario.step import Step
 
 URL = "https://iam.example/token"
 ADA = UserLogin("ada", "p&ss wörd")

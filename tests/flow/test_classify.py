@@ -9,7 +9,7 @@ import pytest
 from iam_loadtest.flow.classify import classifier_for, profile_rules
 from iam_loadtest.flow.message import Response
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.scenario.model import ErrorRule
+from iam_loadtest.scenario.error_rule import ErrorRule
 
 INDIGO = classifier_for("indigo-iam")
 GENERIC = classifier_for("generic")

@@ -9,8 +9,8 @@ import pytest
 from iam_loadtest.errors import SecretMissingError, UserError
 from iam_loadtest.flow.prepare import load_users, prepare_workload
 from iam_loadtest.oidc.discovery import Endpoints
+from iam_loadtest.scenario.client import Users
 from iam_loadtest.scenario.load_file import parse_scenario
-from iam_loadtest.scenario.model import Users
 
 ENDPOINTS = Endpoints("http://127.0.0.1:8490/", "http://127.0.0.1:8490/token")
 

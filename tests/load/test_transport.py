@@ -28,7 +28,7 @@ from iam_loadtest.load.response_reader import ResponseReader
 from iam_loadtest.load.transport import TransportFailureError, TransportSettings, settings_of
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES, parse_tokens
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.scenario.model import Target
+from iam_loadtest.scenario.target import Target
 from tests.load import fake_iam as fake_iam_module
 from tests.load.processes import FakeIam, free_port, server
 

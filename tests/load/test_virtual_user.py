@@ -17,7 +17,7 @@ from iam_loadtest.oidc.client_auth import ClientCredentials
 from iam_loadtest.oidc.grant import Grant
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.sample import Sample, unpack
-from iam_loadtest.scenario.model import Step
+from iam_loadtest.scenario.step import Step
 
 GOOD = Response(200, b'{"access_token": "a", "refresh_token": "r", "token_type": "Bearer"}', "node-1")
 REFUSED = Response(401, b'{"error": "invalid_client", "error_description": "Bad credentials"}')

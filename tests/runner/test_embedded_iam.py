@@ -18,7 +18,7 @@ import requests
 from iam_loadtest.errors import SecretMissingError
 from iam_loadtest.runner.embedded_iam import IAM_LOG, EmbeddedIam, embedded_iam, served_by_step
 from iam_loadtest.runner.failure import TrialFailedError
-from iam_loadtest.scenario.model import EmbeddedTopology
+from iam_loadtest.scenario.topology import EmbeddedTopology
 from tests.runner.children import eventually, guarded, is_running
 from tests.runner.servers import serving
 from tests.scenario.scenarios import scenario_of

@@ -9,7 +9,7 @@ import pytest
 from iam_loadtest.results.run import PlannedTrial
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.hook import HOOKS_LOG, hook_environment, run_hook
-from iam_loadtest.scenario.model import Hook
+from iam_loadtest.scenario.hook import Hook
 from tests.runner.children import daemon, eventually, is_running, pid_in, python, writes_its_pid
 
 PLANNED = PlannedTrial(7, "two", "refresh", 2)

@@ -18,7 +18,7 @@ from iam_loadtest.oidc.token_response import Tokens
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.preflight import Preflight, failed_step
-from iam_loadtest.scenario.model import Target
+from iam_loadtest.scenario.target import Target
 from tests.runner.servers import (
     DISCOVERY,
     Answer,

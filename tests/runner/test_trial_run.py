@@ -26,7 +26,8 @@ from iam_loadtest.runner.hook import HOOKS_LOG
 from iam_loadtest.runner.interruption import Interruption
 from iam_loadtest.runner.load_processes import LoadInterruptedError
 from iam_loadtest.runner.trial_run import TrialContext, run_trial
-from iam_loadtest.scenario.model import Load, Scenario
+from iam_loadtest.scenario.load import Load
+from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.trial_spec import TrialSpec
 from tests.runner.children import python
 from tests.runner.servers import DISCOVERY, Server, document, serving

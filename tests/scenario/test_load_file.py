@@ -8,7 +8,8 @@ import pytest
 
 from iam_loadtest.errors import ScenarioError
 from iam_loadtest.scenario.load_file import load_scenario
-from iam_loadtest.scenario.model import EmbeddedTopology, UrlTopology, default_sections
+from iam_loadtest.scenario.model import default_sections
+from iam_loadtest.scenario.topology import EmbeddedTopology, UrlTopology
 from tests.scenario.scenarios import scenario_of
 
 FAR = {"far": {"provider": "url", "issuer": "https://${IAM_HOST}/"}}

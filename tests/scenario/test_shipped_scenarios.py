@@ -15,11 +15,18 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from iam_loadtest.cli import cli
-from iam_loadtest.scenario import model
+from iam_loadtest.scenario.client import Client, Users
+from iam_loadtest.scenario.error_rule import ErrorRule
+from iam_loadtest.scenario.hook import Hook, Hooks
+from iam_loadtest.scenario.load import Load
 from iam_loadtest.scenario.load_file import load_scenario, parse_scenario
+from iam_loadtest.scenario.model import Scenario, default_sections
 from iam_loadtest.scenario.objective import Objective
 from iam_loadtest.scenario.plan import make_plan
 from iam_loadtest.scenario.schema import scenario_schema
+from iam_loadtest.scenario.step import Step
+from iam_loadtest.scenario.target import Target
+from iam_loadtest.scenario.topology import EmbeddedTopology, IamSettings, UrlTopology
 from iam_loadtest.units import parse_duration_s
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -29,8 +36,8 @@ SNIPPETS = [snippet for snippet in re.findall(r"```yaml\n(.*?)```", README, re.D
 NOUNS: dict[str, type[BaseModel]] = {
     noun.__name__: noun
     for noun in (
-        *(model.Scenario, model.Client, model.Users, model.Step, model.Load, model.Target, model.Hooks, model.Hook),
-        *(model.UrlTopology, model.EmbeddedTopology, model.IamSettings, model.ErrorRule, Objective),
+        *(Scenario, Client, Users, Step, Load, Target, Hooks, Hook),
+        *(UrlTopology, EmbeddedTopology, IamSettings, ErrorRule, Objective),
     )
 }
 ENVIRONMENT = {
@@ -132,7 +139,7 @@ def test_each_snippet_of_the_description_loads(snippet: str) -> None:
 def test_the_written_out_snippet_is_what_the_defaults_are() -> None:
     """The sections said to stand in place of those left out are those."""
     written = next(snippet for snippet in SNIPPETS if "name: written-out" in snippet)
-    assert {key: yaml.safe_load(written)[key] for key in model.default_sections()} == model.default_sections()
+    assert {key: yaml.safe_load(written)[key] for key in default_sections()} == default_sections()
 
 
 @pytest.mark.parametrize("name", NOUNS)
@@ -152,7 +159,7 @@ def test_each_default_that_is_stated_is_the_model_s(noun: str, key: str) -> None
     """A default in the tables is what a file gets that leaves the key out."""
     field, stated = fields_of(NOUNS[noun])[key], rows_of(noun)[key][1]
     if stated == "built-in":
-        assert key in model.default_sections()
+        assert key in default_sections()
     elif stated == "required":
         assert field.is_required()
     elif stated == "none":
