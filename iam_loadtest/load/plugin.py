@@ -23,6 +23,7 @@ from iam_loadtest.load.plain import PlainLocal, PlainMaster
 from iam_loadtest.load.process_watch import PARENT_PID_VARIABLE, end_by_signal, watch_parent
 from iam_loadtest.load.secret_guard import SecretGuard
 from iam_loadtest.load.setup import LoadSetup, setup_of_choices, setup_of_spec
+from iam_loadtest.load.statistics import refine_percentiles
 from iam_loadtest.load.worker import Worker
 from iam_loadtest.scenario.trial_spec import TRIAL_SPEC_VARIABLE, read_trial_spec
 
@@ -37,6 +38,7 @@ _FIXED = ("scenario", "topology", "samples", "ca_bundle", "insecure")
 @cache
 def install() -> None:
     """Make a plain ``locust -f`` run know the package's options; more calls, from more locustfiles, change nothing."""
+    refine_percentiles()
     _EVENTS.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     _EVENTS.init.add_listener(_on_plain_init)
 
@@ -47,6 +49,7 @@ def install_trial() -> None:
 
     The parent is watched from here on, since a worker waits for its master before Locust's init event.
     """
+    refine_percentiles()
     if os.environ.get(PARENT_PID_VARIABLE):
         gevent.spawn(watch_parent, int(os.environ[PARENT_PID_VARIABLE]), end_by_signal)
     _EVENTS.init.add_listener(_on_trial_init)
