@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from locust.runners import STATE_MISSING
@@ -11,6 +12,7 @@ from locust.runners import STATE_MISSING
 from iam_loadtest.load import message
 from iam_loadtest.load.clock import now_us
 from iam_loadtest.load.gathering import Gathering, poll
+from iam_loadtest.load.order import order_of
 from iam_loadtest.load.setup import LoadSetup
 
 _LOG = logging.getLogger(__name__)
@@ -41,9 +43,10 @@ class Master:
         self._finished.clear()
         self.trouble = None
         gathering.workers = len(self._slots)
+        order = order_of(setup)
         for client_id, slot in self._slots.items():
-            begin = {"origin_us": gathering.origin_us, "slot": slot, "slots": len(self._slots)}
-            self._runner.send_message(message.BEGIN, begin, client_id=client_id)
+            begin = message.Begin(gathering.origin_us, slot, len(self._slots), order)
+            self._runner.send_message(message.BEGIN, asdict(begin), client_id=client_id)
         self.gathering = gathering
         return gathering
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 BEGIN: Final = "iam-begin"
-"""Master to each worker before a test: the origin on the master's clock, and the worker's share of the users."""
+"""Master to each worker before a test: a :class:`Begin`."""
 PING: Final = "iam-ping"
 PONG: Final = "iam-pong"
 """The handshake of clocks: a worker asks, the master answers with its own clock."""
@@ -18,3 +20,17 @@ FINISHED: Final = "iam-finished"
 
 REPORT_KEY: Final = "iam_loadtest"
 """Where rows, health and failures stand in Locust's own worker report."""
+
+
+@dataclass(frozen=True)
+class Begin:
+    """The origin on the master's clock, the worker's share of the users, and what they are to do.
+
+    ``order`` is what :func:`iam_loadtest.load.order.order_of` made. Locust brings its own options with the message
+    that starts users, but any web page can change those meanwhile.
+    """
+
+    origin_us: int
+    slot: int
+    slots: int
+    order: Mapping[str, Any]

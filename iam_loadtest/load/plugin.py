@@ -19,6 +19,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from iam_loadtest.errors import UserError
 from iam_loadtest.load.controller import Controller
 from iam_loadtest.load.options import IssuerFields, add_options, choices_of
+from iam_loadtest.load.order import OrderReader, setup_of_order
 from iam_loadtest.load.plain import PlainLocal, PlainMaster
 from iam_loadtest.load.process_watch import PARENT_PID_VARIABLE, end_by_signal, watch_parent
 from iam_loadtest.load.secret_guard import SecretGuard
@@ -57,7 +58,7 @@ def install_trial() -> None:
 
 def _on_plain_init(environment: Any, runner: Any, **_: Any) -> None:
     if isinstance(runner, WorkerRunner):
-        _SIDES.append(Worker(environment, _worker_setup))
+        _SIDES.append(Worker(environment, _plain_worker_setup(environment)))
     elif isinstance(runner, MasterRunner):
         _SIDES.append(PlainMaster(environment, _PlainSetup(environment)))
     elif isinstance(runner, LocalRunner):
@@ -111,10 +112,17 @@ class _PlainSetup:
         return setup_of_choices(replace(choices_of(options), issuer=self._fields.choose(options)))
 
 
-def _worker_setup(environment: Any) -> LoadSetup:
-    """The setup that the master decided: Locust has brought its options, and its issuer as the host."""
-    choices = choices_of(environment.parsed_options)
-    return setup_of_choices(replace(choices, issuer=environment.host or choices.issuer))
+def _plain_worker_setup(environment: Any) -> OrderReader:
+    """Reads a plain master's orders. A worker that was given an issuer itself sends its secrets to no other."""
+    own = choices_of(environment.parsed_options).issuer
+
+    def setup_of(order: Mapping[str, Any]) -> LoadSetup:
+        setup = setup_of_order(order)
+        if own:
+            SecretGuard(own).check(setup)
+        return setup
+
+    return setup_of
 
 
 def _trial_setup(environ: Mapping[str, str]) -> LoadSetup:

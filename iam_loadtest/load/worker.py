@@ -10,7 +10,9 @@ from gevent.queue import Queue
 from iam_loadtest.errors import UserError
 from iam_loadtest.load import message
 from iam_loadtest.load.clock import PINGS, Ping, now_us, offset_us
-from iam_loadtest.load.generating import Generating, SetupSource
+from iam_loadtest.load.generating import Generating
+from iam_loadtest.load.message import Begin
+from iam_loadtest.load.order import OrderReader
 from iam_loadtest.load.session import Place
 
 _PONG_PATIENCE_S = 5.0
@@ -19,12 +21,12 @@ _PONG_PATIENCE_S = 5.0
 class Worker:
     """The worker's side of the protocol in :mod:`iam_loadtest.load.message`."""
 
-    def __init__(self, environment: Any, setup_of: SetupSource) -> None:
+    def __init__(self, environment: Any, setup_of: OrderReader) -> None:
         self._environment = environment
         self._runner = environment.runner
         self._setup_of = setup_of
         self._generating = Generating(environment)
-        self._begin: dict[str, int] | None = None
+        self._begin: Begin | None = None
         self._pongs: Queue[Ping] = Queue()
         self._runner.register_message(message.BEGIN, self._on_begin)
         self._runner.register_message(message.PONG, self._on_pong)
@@ -33,29 +35,30 @@ class Worker:
         environment.events.report_to_master.add_listener(self._on_report)
 
     def _on_begin(self, msg: Any, **_: Any) -> None:
-        self._begin = msg.data
+        self._begin = Begin(**msg.data)
 
     def _on_pong(self, msg: Any, **_: Any) -> None:
         self._pongs.put(Ping(msg.data["sent_us"], msg.data["master_us"], now_us()))
 
     def _on_test_start(self, **_: Any) -> None:
         """Open the session here, before Locust starts the first user; the handshake needs the message loop."""
+        begin, self._begin = self._begin, None
         try:
-            if self._begin is None:
+            if begin is None:
                 raise UserError("the master did not say when the test began; start it with the same locustfile.")
-            self._generating.open(self._setup_of(self._environment), Place(self._begin["slot"], self._begin["slots"]))
+            self._generating.open(self._setup_of(begin.order), Place(begin.slot, begin.slots))
         except UserError as error:
             self._give_up(error)
         else:
-            gevent.spawn(self._release, self._begin)
+            gevent.spawn(self._release, begin)
 
-    def _release(self, begin: dict[str, int]) -> None:
+    def _release(self, begin: Begin) -> None:
         try:
             offset = offset_us(self._handshake())
         except UserError as error:
             self._give_up(error)
         else:
-            self._generating.release(begin["slot"], offset - begin["origin_us"])
+            self._generating.release(begin.slot, offset - begin.origin_us)
 
     def _handshake(self) -> list[Ping]:
         while not self._pongs.empty():
