@@ -9,13 +9,17 @@ from iam_loadtest.results.outcome import Outcome
 
 
 class Request(NamedTuple):
-    """One HTTP request of a step. Headers and body hold credentials and are not in the repr."""
+    """One HTTP request of a step. Headers and body hold credentials and are not in the repr.
+
+    With ``follow_redirects`` the answer is that at the end of the redirects, and the user's cookies are sent and kept.
+    """
 
     step: str
     url: str
     headers: Mapping[str, str]
     body: bytes
     method: str = "POST"
+    follow_redirects: bool = False
 
     def __repr__(self) -> str:
         return f"Request(step={self.step!r}, url={self.url!r}, method={self.method!r})"
@@ -26,7 +30,7 @@ class Response(NamedTuple):
 
     ``detail`` says in a few words what the transport failed at; ``retry_after`` whether that header was there.
     ``received_us`` is when the last byte had come, on the clock of the process, 0 where the transport does not know.
-    The body, which may hold tokens, is not in the repr.
+    ``location`` and ``set_cookies`` are those headers as they came. Nothing that may hold tokens is in the repr.
     """
 
     status: int
@@ -36,6 +40,8 @@ class Response(NamedTuple):
     failure: Outcome | None = None
     detail: str = ""
     received_us: int = 0
+    location: str = ""
+    set_cookies: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Response(status={self.status}, failure={self.failure!s}, detail={self.detail!r})"

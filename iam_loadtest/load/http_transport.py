@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from time import monotonic
-from urllib.parse import SplitResult, urlsplit
 
 import gevent
 from gevent import socket
 
+from iam_loadtest.flow.cookie_jar import CookieJar
 from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.flow.redirect import FORBIDDEN_REDIRECT, Origin, is_forbidden, send_following
 from iam_loadtest.load.connection import Connection, TlsConnection
+from iam_loadtest.load.request_head import RequestHeads
 from iam_loadtest.load.response_reader import ResponseReader
 from iam_loadtest.load.transport import TransportFailureError, TransportSettings
 from iam_loadtest.results.outcome import Outcome
 
 _LOOK_AFTER_S = 0.005
 """After this time an idle connection is looked at once more; the event loop would tell of a change a little later."""
-
-Origin = tuple[str, str, int]
 
 
 class HttpTransport:
@@ -34,16 +35,36 @@ class HttpTransport:
         self._connection: Connection | None = None
         self._origin: Origin | None = None
         self._idle_since = 0.0
-        self._heads: dict[int, tuple[Request, Origin, bytes]] = {}
+        self._heads = RequestHeads()
+        self._cookies = CookieJar()
 
     def send(self, request: Request) -> Response:
         """The answer; every failure of the network is a Response with ``failure`` set."""
+        started_s = monotonic()
+        deadline_s = started_s + self._timeout_s
+        if request.follow_redirects:
+            return send_following(request, partial(self._send_hop, deadline_s), self._cookies)
+        return self._send(request, started_s, deadline_s)
+
+    def _send_hop(self, deadline_s: float, request: Request, is_guarded: bool) -> Response:
+        return self._send(request, monotonic(), deadline_s, is_guarded)
+
+    def _send(self, request: Request, started_s: float, deadline_s: float, is_guarded: bool = False) -> Response:
         kept = False
         try:
-            received_us = self._exchange(request)
+            received_us = self._exchange(request, started_s, deadline_s, is_guarded)
             reader = self._reader
+            body = reader.body()
             response = Response(
-                reader.status, reader.body(), reader.backend, reader.retry_after, received_us=received_us
+                reader.status,
+                body,
+                reader.backend,
+                reader.retry_after,
+                None,
+                "",
+                received_us,
+                reader.location,
+                reader.set_cookies,
             )
             kept = reader.keep_alive
             return response
@@ -59,21 +80,19 @@ class HttpTransport:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, request: Request) -> int:
+    def _exchange(self, request: Request, started_s: float, deadline_s: float, is_guarded: bool) -> int:
         """Send and read; when the last byte had come."""
-        started_s = monotonic()
-        deadline_s = started_s + self._timeout_s
-        origin, head = self._head(request)
+        _, origin, head, bodiless = self._heads.of(request)
         connection = self._reuse(origin, started_s)
         is_reused = connection is not None
         if connection is None:
-            connection = self._open(origin, deadline_s)
+            connection = self._open(origin, deadline_s, is_guarded)
         reader = self._reader
-        reader.begin()
+        reader.begin(request.method == "HEAD")
         body = request.body
         try:
             connection.begin(deadline_s)
-            connection.send(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+            connection.send(b"%b%d\r\n\r\n%b" % (head, len(body), body) if body else bodiless)
             while not reader.complete:
                 data = connection.receive()
                 if data:
@@ -97,15 +116,6 @@ class HttpTransport:
             detail = "the connection ended before the answer"
         return TransportFailureError(Outcome.CONNECTION_LOST, detail, self._reader.status)
 
-    def _head(self, request: Request) -> tuple[Origin, bytes]:
-        """Origin and the encoded request up to the value of Content-Length; headers of a step are one object."""
-        known = self._heads.get(id(request.headers))
-        if known is None or known[0].url != request.url or known[0].method != request.method:
-            url = urlsplit(request.url)
-            sample = Request(request.step, request.url, request.headers, b"", request.method)
-            known = self._heads[id(request.headers)] = (sample, _origin(url), _encode_head(request, url))
-        return known[1], known[2]
-
     def _reuse(self, origin: Origin, now_s: float) -> Connection | None:
         """The connection that is there, if it can be used: same origin, not idle for long, open, nothing left over."""
         connection = self._connection
@@ -119,12 +129,12 @@ class HttpTransport:
         self.close()
         return None
 
-    def _open(self, origin: Origin, deadline_s: float) -> Connection:
+    def _open(self, origin: Origin, deadline_s: float, is_guarded: bool) -> Connection:
         limit_s = max(min(self._settings.connect_timeout_s, deadline_s - monotonic()), 0.001)
         limit = gevent.Timeout(limit_s)
         with limit:
             try:
-                connection = self._connect(origin, limit_s)
+                connection = self._connect(origin, limit_s, is_guarded)
             except gevent.Timeout as expired:
                 if expired is not limit:
                     raise
@@ -134,13 +144,16 @@ class HttpTransport:
         self._origin = origin
         return connection
 
-    def _connect(self, origin: Origin, limit_s: float) -> Connection:
+    def _connect(self, origin: Origin, limit_s: float, is_guarded: bool) -> Connection:
         scheme, host, port = origin
         tls = self._settings.tls
         if scheme == "https" and tls is None:
             raise TransportFailureError(Outcome.TLS_ERROR, "no TLS context is set")
         try:
             connected = socket.create_connection((host, port))
+            if is_guarded and is_forbidden(connected.getpeername()[0]):
+                connected.close()
+                raise TransportFailureError(Outcome.PROTOCOL_ERROR, FORBIDDEN_REDIRECT)
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise TransportFailureError(Outcome.CONNECT_ERROR, _reason(error)) from error
@@ -169,17 +182,6 @@ def _shake_hands(connection: TlsConnection, connect_timeout_s: float) -> None:
 def _no_connection(connect_timeout_s: float) -> str:
     """The limit as it was set, not what was left of it: equal failures must give equal texts."""
     return f"no connection within {connect_timeout_s:g} s"
-
-
-def _origin(url: SplitResult) -> Origin:
-    return url.scheme, url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
-
-
-def _encode_head(request: Request, url: SplitResult) -> bytes:
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    headers = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-    head = f"{request.method} {target} HTTP/1.1\r\nHost: {url.netloc}\r\n{headers}Content-Length: "
-    return head.encode()
 
 
 def _reason(error: OSError) -> str:

@@ -6,6 +6,7 @@ import zlib
 
 import httptools
 
+from iam_loadtest.flow.cookie_jar import MAX_COOKIES
 from iam_loadtest.load.transport import TransportFailureError
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
 from iam_loadtest.results.outcome import Outcome
@@ -20,24 +21,32 @@ class ResponseReader:
     """The answer being read. :meth:`begin` before each request; :meth:`feed` until :attr:`complete`.
 
     Interim answers (1xx) are skipped. ``keep_alive`` is asked of the parser while the message completes: later
-    it says no whatever was sent.
+    it says no whatever was sent. The answer to a HEAD ends with its headers, which the parser cannot be told.
     """
 
     def __init__(self, backend_header: str) -> None:
         self._backend_header = backend_header.lower().encode()
         self._ignored: set[bytes] = set()
-        self._parser = httptools.HttpResponseParser(self)
+        self._is_head = True
         self.begin()
 
-    def begin(self) -> None:
-        """Forget the last answer."""
+    def begin(self, is_head: bool = False) -> None:
+        """Forget the last answer; the next one is to a HEAD if ``is_head``."""
+        if self._is_head:
+            self._parser = httptools.HttpResponseParser(self)
+        self._is_head = is_head
+        self._head_bytes = 0
+        self._forget()
+
+    def _forget(self) -> None:
         self.status = 0
         self.complete = False
         self.keep_alive = False
         self.retry_after = False
         self.backend = ""
+        self.location = ""
+        self.set_cookies: tuple[str, ...] = ()
         self.has_bytes = False
-        self._head_bytes = 0
         self._in_body = False
         self._body: list[bytes] = []
         self._body_bytes = 0
@@ -85,6 +94,11 @@ class ResponseReader:
             self._is_framed = True
         elif name == b"retry-after":
             self.retry_after = True
+        elif name == b"location":
+            self.location = value.decode("latin-1")
+        elif name == b"set-cookie":
+            if len(self.set_cookies) < MAX_COOKIES:
+                self.set_cookies = (*self.set_cookies, value.decode("latin-1"))
         elif name == b"content-encoding" and value.lower() != b"identity":
             self._encoding = value.lower()
         elif name != b"content-encoding" and len(self._ignored) < MAX_IGNORED:
@@ -94,9 +108,14 @@ class ResponseReader:
         """Called by the parser after the last header."""
         self.status = self._parser.get_status_code()
         self._in_body = True
+        if self._is_head and self.status >= 200:
+            self.keep_alive = self._parser.should_keep_alive()
+            self.complete = True
 
     def on_body(self, part: bytes) -> None:
         """Called by the parser for each part of the body."""
+        if self.complete:
+            raise _protocol_error("more bytes came than one answer", self.status)
         self._body_bytes += len(part)
         if self._body_bytes > MAX_BODY_BYTES:
             raise _too_large(self.status)
@@ -105,7 +124,7 @@ class ResponseReader:
     def on_message_complete(self) -> None:
         """Called by the parser at the end of the answer."""
         if 100 <= self.status < 200:
-            self.begin()
+            self._forget()
             return
         self.keep_alive = self._parser.should_keep_alive()
         self.complete = True

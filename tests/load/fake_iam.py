@@ -16,7 +16,7 @@ import struct
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 COUNTS: defaultdict[str, Counter[str]] = defaultdict(Counter)
 TOKEN = {"access_token": "fake-access-1234567890", "refresh_token": "fake-refresh-1234567890", "token_type": "Bearer"}
@@ -62,6 +62,8 @@ async def _answer_one(reader: Reader, writer: Writer) -> bool:
     if rest.startswith(".well-known/"):
         host = next(line[6:] for line in head.split("\r\n") if line.lower().startswith("host:"))
         return _discovery(writer, mode, f"http://{host}/{mode}/")
+    if mode == "pages":
+        return _page(writer, rest, head, body)
     grant = parse_qs(body.decode()).get("grant_type", ["none"])[0].rpartition(":")[2]
     COUNTS[mode][grant] += 1
     return await MODES[mode](writer, grant)
@@ -72,6 +74,24 @@ def _discovery(writer: Writer, mode: str, issuer: str) -> bool:
         return _reply(writer, HTML)
     named = "http://other.invalid/" if mode == "discovery-wrong" else issuer
     return _reply(writer, json.dumps({"issuer": named, "token_endpoint": issuer + "token"}).encode())
+
+
+def _page(writer: Writer, name: str, head: str, body: bytes) -> bool:
+    """A login: ``start`` sets a cookie and leads to ``form``, which shows what came with the request."""
+    method = head.split(" ", 1)[0]
+    name, _, target = name.partition("?to=")
+    cookie = next((line[8:] for line in head.split("\r\n") if line.startswith("Cookie: ")), "")
+    if name == "start":
+        cookies = ("Set-Cookie: session=s1; Path=/pages; HttpOnly", "Set-Cookie: other=o; Path=/elsewhere")
+        return _reply(writer, b"", "302 Found", "Location: form?a=1", *cookies)
+    if name == "loop":
+        return _reply(writer, b"", "302 Found", "Location: loop")
+    if name == "to":
+        return _reply(writer, b"", "307 Temporary Redirect", f"Location: {unquote(target)}")
+    if method == "HEAD":
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n")
+        return True
+    return _reply(writer, f"{method} {name} {cookie} {'length' if 'ontent-' in head else ''}{body.decode()}".encode())
 
 
 def _reply(writer: Writer, body: bytes, status: str = "200 OK", *headers: str) -> bool:

@@ -76,6 +76,50 @@ def test_a_redirect_is_an_answer_and_is_not_followed(fake: FakeIam) -> None:
     assert fake.counts("ok") == before
 
 
+def pages(fake: FakeIam, name: str, method: str = "GET") -> Request:
+    return Request("login_page", fake.issuer("pages") + name, {"Accept": "text/html"}, b"", method, True)
+
+
+def test_a_page_is_at_the_end_of_its_redirects_and_the_users_cookies_are_kept(fake: FakeIam) -> None:
+    transport, other = HttpTransport(GENEROUS), HttpTransport(GENEROUS)
+    assert transport.send(pages(fake, "start")).body == b"GET form?a=1 session=s1 "
+    assert transport.send(pages(fake, "form")).body == b"GET form session=s1 "
+    assert other.send(pages(fake, "form")).body == b"GET form  "
+    transport.close()
+    other.close()
+
+
+def test_a_head_request_is_answered_by_headers_alone_and_the_connection_is_kept(fake: FakeIam) -> None:
+    transport = HttpTransport(GENEROUS)
+    for _ in range(3):
+        response = transport.send(pages(fake, "form", "HEAD"))
+        assert (response.status, response.body, response.failure) == (200, b"", None)
+        assert transport.send(pages(fake, "form")).status == 200
+    transport.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("loop", "more than 10 redirects"),
+        ("to?to=http://127.0.0.1:1/", "a redirect to another host without https"),
+        ("to?to=https://169.254.169.254/", "a redirect to a link-local address"),
+    ],
+)
+def test_a_redirect_that_leads_astray_is_a_protocol_error(fake: FakeIam, name: str, detail: str) -> None:
+    transport = HttpTransport(GENEROUS)
+    response = transport.send(pages(fake, name))
+    transport.close()
+    assert (response.failure, response.detail) == (Outcome.PROTOCOL_ERROR, detail)
+
+
+def test_all_redirects_of_a_page_share_one_deadline(fake: FakeIam) -> None:
+    started = time.monotonic()
+    slow = HttpTransport(QUICK).send(pages(fake, f"to?to={fake.issuer('slow')}token"))
+    assert slow.failure is Outcome.TIMEOUT
+    assert time.monotonic() - started < 5
+
+
 def test_retry_after_is_seen(fake: FakeIam) -> None:
     response = send(fake, "throttled")
     assert (response.status, response.retry_after) == (503, True)

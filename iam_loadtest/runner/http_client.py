@@ -1,0 +1,123 @@
+"""The runner's own HTTP client, for the few requests before a load: requests, told about a target."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import suppress
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+
+from iam_loadtest.flow.cookie_jar import CookieJar
+from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.flow.redirect import FORBIDDEN_REDIRECT, is_forbidden, origin_of, send_following
+from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
+from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.scenario.target import Target
+
+
+class HttpClient:
+    """One session of requests against a target; the environment's proxies and netrc are not used."""
+
+    def __init__(self, target: Target, directory: Path) -> None:
+        self._target = target
+        self._cookies = CookieJar()
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        if not target.verify_tls:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self._session.verify = str(directory / target.ca_bundle) if target.ca_bundle else target.verify_tls
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._session.close()
+
+    def send(self, request: Request) -> Response:
+        """The answer as a load's transport would give it; raises nothing of the network's."""
+        if request.follow_redirects:
+            return send_following(request, self._send_hop, self._cookies)
+        return self._send_once(request)
+
+    def look(self, url: str, limit_s: float) -> Response:
+        """The status of a GET; its body is not read."""
+        try:
+            answer = self._session.get(url, timeout=limit_s, allow_redirects=False, stream=True)
+            answer.close()
+        except TRANSPORT_ERRORS as error:
+            return transport_failure(error)
+        return Response(answer.status_code)
+
+    def fetch(self, method: str, url: str, **content: Any) -> tuple[requests.Response, bytes]:
+        """An answer and its body, read no further than one byte over the limit and no longer than the time limit.
+
+        Raises :data:`TRANSPORT_ERRORS`.
+        """
+        deadline = time.monotonic() + self._target.timeout_s
+        limits = self._target.connect_timeout_s, self._target.timeout_s
+        with self._session.request(
+            method, url, timeout=limits, allow_redirects=False, stream=True, **content
+        ) as answer:
+            body = b""
+            while len(body) <= MAX_BODY_BYTES and (part := answer.raw.read1(MAX_BODY_BYTES, decode_content=True)):
+                body += part
+                if time.monotonic() >= deadline:
+                    raise requests.exceptions.ReadTimeout
+            return answer, body
+
+    def _send_hop(self, request: Request, is_elsewhere: bool) -> Response:
+        if is_elsewhere and _leads_to_forbidden(request.url):
+            return Response(0, failure=Outcome.PROTOCOL_ERROR, detail=FORBIDDEN_REDIRECT)
+        return self._send_once(request)
+
+    def _send_once(self, request: Request) -> Response:
+        try:
+            answer, body = self.fetch(request.method, request.url, headers=dict(request.headers), data=request.body)
+        except TRANSPORT_ERRORS as error:
+            return transport_failure(error)
+        return Response(
+            answer.status_code,
+            body,
+            answer.headers.get(self._target.backend_header, ""),
+            "Retry-After" in answer.headers,
+            location=answer.headers.get("Location", ""),
+            set_cookies=tuple(answer.raw.headers.getlist("Set-Cookie")),
+        )
+
+
+def transport_failure(error: Exception) -> Response:
+    """The foreign error as an outcome with a few words; its own text may hold addresses that change."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return Response(0, failure=Outcome.TLS_ERROR, detail="the TLS certificate or handshake was not accepted")
+    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
+        return Response(0, failure=Outcome.TIMEOUT, detail="no answer within the time limit")
+    text = str(error)
+    for sign, words in _CONNECT_WORDS.items():
+        if sign in text:
+            return Response(0, failure=Outcome.CONNECT_ERROR, detail=words)
+    return Response(0, failure=Outcome.CONNECTION_LOST, detail="the connection ended before the answer was complete")
+
+
+TRANSPORT_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+"""OSError: requests lets those of a certificate file pass as they are."""
+
+_CONNECT_WORDS = {
+    "Connection refused": "connection refused (is it running, and is the port right?)",
+    "Failed to resolve": "the host name cannot be resolved",
+    "No route to host": "no route to the host",
+    "Network is unreachable": "the network is unreachable",
+    "TLS CA certificate bundle": "target.ca_bundle cannot be read",
+}
+
+
+def _leads_to_forbidden(url: str) -> bool:
+    """Whether the name in a URL stands for an address that no redirect may lead to."""
+    _, host, port = origin_of(url)
+    with suppress(socket.gaierror):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return any(is_forbidden(str(entry[4][0])) for entry in found)
+    return False
