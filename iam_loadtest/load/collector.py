@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from iam_loadtest.errors import UserError
 from iam_loadtest.load.health import CSV_COLUMNS, HealthRow
 from iam_loadtest.results.load_result import LOAD_RESULT_FILE
-from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.results.sample import WORKFLOW_STEP, SampleBlock, unpack
+from iam_loadtest.results.sample import SampleBlock, unpack
 from iam_loadtest.results.trial import GENERATOR_FILE, SAMPLES_FILE, WindowMarks
 
 if TYPE_CHECKING:
+    from iam_loadtest.load.tally import Tally
     from iam_loadtest.results.sample_file import SampleWriter
 
 PART_SUFFIX = ".part"
@@ -29,7 +29,7 @@ class Collector:
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
         self._writer = _writer(directory) if directory else None
-        self._recent: deque[tuple[int, SampleBlock]] = deque()
+        self._recent: deque[tuple[int, Tally]] = deque()
         self.rows_by_step: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self.chains: Counter[str] = Counter()
@@ -44,6 +44,11 @@ class Collector:
         """Rows that arrived."""
         return self.rows_by_step.total()
 
+    @property
+    def waiting_rows(self) -> int:
+        """Rows that are not in the file yet, since their row group is not full."""
+        return self._writer.waiting_rows if self._writer else 0
+
     def add(self, worker: int, report: Mapping[str, Any], now_us: int) -> None:
         """Take a worker's report; ``now_us`` is the time since the trial's origin."""
         self.failures.update(report.get("failures", {}))
@@ -55,11 +60,11 @@ class Collector:
         """Take a worker's own total of rows, its last word."""
         self.sent[worker] = rows
 
-    def recent(self, now_us: int) -> list[SampleBlock]:
-        """Blocks that arrived in the last five seconds."""
+    def recent(self, now_us: int) -> list[Tally]:
+        """Figures of the blocks that arrived in the last five seconds."""
         while self._recent and self._recent[0][0] < now_us - RECENT_US:
             self._recent.popleft()
-        return [block for _, block in self._recent]
+        return [tally for _, tally in self._recent]
 
     def close(self) -> None:
         """Complete the files: only now has samples.parquet its name. May be called twice."""
@@ -74,25 +79,21 @@ class Collector:
         self._writer = None
 
     def _add_rows(self, worker: int, block: SampleBlock, now_us: int) -> None:
+        if not len(block):
+            return
         if self._writer is not None and self.problem is None:
             try:
                 self._writer.append(block, worker)
             except OSError as error:
                 self.problem = f"{self._directory}: the samples cannot be written: {error.strerror or error}"
-        for code, rows in Counter(block.step_code).items():
-            self.rows_by_step[block.steps[code]] += rows
-        self._tally_chains(block)
-        self._recent.append((now_us, block))
-        self.recent(now_us)
+        from iam_loadtest.load.tally import tally  # noqa: PLC0415  numpy: in the master alone
 
-    def _tally_chains(self, block: SampleBlock) -> None:
-        if WORKFLOW_STEP not in block.steps:
-            return
-        workflow = block.steps.index(WORKFLOW_STEP)
-        for (step, outcome), rows in Counter(zip(block.step_code, block.outcome_code, strict=True)).items():
-            if step == workflow:
-                self.chains[block.outcomes[outcome]] += rows
-        self.has_success_in_window = self.has_success_in_window or _has_success(block, workflow, self.window)
+        found = tally(block, self.window)
+        self.rows_by_step.update(found.rows_by_step)
+        self.chains.update(found.chains)
+        self.has_success_in_window = self.has_success_in_window or found.has_success
+        self._recent.append((now_us, found))
+        self.recent(now_us)
 
 
 def refuse_to_overwrite(directory: Path) -> None:
@@ -107,11 +108,13 @@ def refuse_to_overwrite(directory: Path) -> None:
 
 
 def prepare_to_write() -> None:
-    """Read pyarrow in, and the pandas that it reads at first use: 0.5 s that no user should wait for.
+    """Read in pyarrow, the pandas that it reads at first use, and numpy: 0.5 s that no user should wait for.
 
     Only the master, or a run of a single process, ever calls this.
     """
     import pyarrow as pa  # noqa: PLC0415  see above
+
+    import iam_loadtest.load.tally  # noqa: F401, PLC0415  numpy: likewise
 
     pa.array([""], pa.string())
 
@@ -124,16 +127,6 @@ def _writer(directory: Path) -> SampleWriter:
         return SampleWriter(directory / (SAMPLES_FILE + PART_SUFFIX))
     except OSError as error:
         raise UserError(f"{directory}: cannot be written: {error.strerror}; name another directory.") from error
-
-
-def _has_success(block: SampleBlock, workflow: int, window: WindowMarks) -> bool:
-    if window.window_start_us is None or Outcome.OK.value not in block.outcomes:
-        return False
-    start_us, end_us, ok = window.window_start_us, window.window_end_us, block.outcomes.index(Outcome.OK.value)
-    return any(
-        step == workflow and outcome == ok and start_us <= started_us and (end_us is None or started_us < end_us)
-        for started_us, step, outcome in zip(block.started_us, block.step_code, block.outcome_code, strict=True)
-    )
 
 
 def _write_health(path: Path, rows: list[HealthRow]) -> None:

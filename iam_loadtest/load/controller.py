@@ -157,8 +157,8 @@ class Controller:
         if now_us >= self._next_progress_us:
             self._next_progress_us = now_us + _PROGRESS_US
             left_s = round(max(end_us - now_us, 0) / 1e6, 1)
-            blocks = self._gathering.collector.recent(now_us)
-            write_progress(self._directory, progress(phase, left_s, self._runner.user_count, blocks, now_us))
+            recent = self._gathering.collector.recent(now_us)
+            write_progress(self._directory, progress(phase, left_s, self._runner.user_count, recent, now_us))
         left_us = end_us - now_us
         gevent.sleep((min(_LOOK_US, left_us) if left_us > 0 else _LOOK_US) / 1e6)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from iam_loadtest.load.collector import RECENT_US
 from iam_loadtest.load.health import HealthRow, generator_health, health_cautions
 from iam_loadtest.results.load_result import LoadResult, Progress
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.results.sample import WORKFLOW_STEP, SampleBlock
 from iam_loadtest.results.trial import GeneratorHealth, TrialCounts, TrialStatus, WindowMarks
+
+if TYPE_CHECKING:
+    from iam_loadtest.load.tally import Tally
 
 FIRST_CHAINS = 50
 """Where so many chains ended and none of them well, a trial stops: a wrong secret should cost seconds."""
@@ -64,23 +67,16 @@ def first_chains_failed(chains: Mapping[str, int]) -> bool:
     return sum(chains.values()) >= FIRST_CHAINS and not chains.get(Outcome.OK.value)
 
 
-def progress(phase: str, left_s: float, users: int, blocks: Sequence[SampleBlock], elapsed_us: int) -> Progress:
-    """Progress over the blocks of the last seconds. Throughput is of successful requests, p95 of whole chains."""
-    requests, good, latencies = 0, 0, []
-    for block in blocks:
-        steps, outcomes = block.steps, block.outcomes
-        for step, outcome, latency_us in zip(block.step_code, block.outcome_code, block.latency_us, strict=True):
-            if steps[step] == WORKFLOW_STEP:
-                latencies.append(latency_us)
-            else:
-                requests += 1
-                good += outcomes[outcome] == Outcome.OK.value
+def progress(phase: str, left_s: float, users: int, recent: Sequence[Tally], elapsed_us: int) -> Progress:
+    """Progress over what arrived lately. Throughput is of successful requests, p95 of whole chains."""
+    requests = sum(tally.requests for tally in recent)
     if not requests:
         return Progress(phase, left_s, users)
+    from iam_loadtest.load.tally import p95_ms  # noqa: PLC0415  numpy: in the master alone
+
+    good = sum(tally.good_requests for tally in recent)
     period_s = min(elapsed_us, RECENT_US) / 1e6
-    latencies.sort()
-    p95_ms = latencies[-(-95 * len(latencies) // 100) - 1] / 1000 if latencies else None
-    return Progress(phase, left_s, users, good / period_s, p95_ms, 1 - good / requests)
+    return Progress(phase, left_s, users, good / period_s, p95_ms(recent), 1 - good / requests)
 
 
 def _judge(gathered: Gathered, health: GeneratorHealth) -> tuple[TrialStatus, str | None]:

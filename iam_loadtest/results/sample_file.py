@@ -36,7 +36,7 @@ class SampleWriter:
     def __init__(self, path: Path) -> None:
         self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
         self._waiting: list[pa.RecordBatch] = []
-        self._waiting_rows = 0
+        self.waiting_rows = 0
         self.rows = 0
 
     def __enter__(self) -> Self:
@@ -52,9 +52,9 @@ class SampleWriter:
         if not len(block):
             return
         self._waiting.append(_record_batch(block, worker))
-        self._waiting_rows += len(block)
+        self.waiting_rows += len(block)
         self.rows += len(block)
-        if self._waiting_rows >= ROW_GROUP_ROWS:
+        if self.waiting_rows >= ROW_GROUP_ROWS:
             self._write_row_group()
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class SampleWriter:
     def _write_row_group(self) -> None:
         if self._waiting:
             self._writer.write_table(pa.Table.from_batches(self._waiting, SCHEMA).unify_dictionaries())
-        self._waiting, self._waiting_rows = [], 0
+        self._waiting, self.waiting_rows = [], 0
 
 
 def read_samples(path: Path) -> pa.Table:

@@ -9,7 +9,7 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.load.collector import Collector, refuse_to_overwrite
 from iam_loadtest.load.health import HealthRow
 from iam_loadtest.results.sample import SampleBuffer
-from iam_loadtest.results.sample_file import read_samples
+from iam_loadtest.results.sample_file import ROW_GROUP_ROWS, read_samples
 from iam_loadtest.results.trial import WindowMarks
 
 
@@ -70,11 +70,24 @@ def test_a_success_is_a_whole_chain_that_starts_in_the_window(row: tuple[int, st
     assert collector.has_success_in_window is is_success
 
 
-def test_recent_blocks_are_those_of_the_last_five_seconds() -> None:
+def test_recent_figures_are_those_of_the_last_five_seconds() -> None:
+    """In second n, n requests arrive."""
     collector = Collector(None)
-    for second in range(8):
-        collector.add(0, {"samples": packed((second, "issue", "ok"))}, second * 1_000_000)
-    assert [block.started_us[0] for block in collector.recent(7_000_000)] == [2, 3, 4, 5, 6, 7]
+    for second in range(1, 9):
+        collector.add(0, {"samples": packed(*[(0, "issue", "ok")] * second)}, second * 1_000_000)
+    assert [tally.requests for tally in collector.recent(8_000_000)] == [3, 4, 5, 6, 7, 8]
+
+
+def test_what_is_kept_in_memory_does_not_grow_with_the_length_of_a_trial(tmp_path: Path) -> None:
+    """However many blocks arrive, at most one row group waits, and the figures of five seconds."""
+    collector = Collector(tmp_path)
+    block = packed(*[(0, "issue", "ok"), (0, "workflow", "ok")] * 5_000)
+    for second in range(40):
+        collector.add(0, {"samples": block}, second * 1_000_000)
+        assert collector.waiting_rows < ROW_GROUP_ROWS
+        assert len(collector.recent(second * 1_000_000)) <= 6
+    collector.close()
+    assert collector.rows == read_samples(tmp_path / "samples.parquet").num_rows == 400_000
 
 
 @pytest.mark.parametrize("name", ["samples.parquet", "load.json"])

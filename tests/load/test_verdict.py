@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from iam_loadtest.load.health import HealthRow
+from iam_loadtest.load.tally import tally
 from iam_loadtest.load.verdict import (
     FIRST_CHAINS,
     Gathered,
@@ -96,7 +97,7 @@ def test_progress_counts_requests_and_times_chains() -> None:
         buffer.append(0, "issue", 1_000, 0, 200, outcome, "")
     buffer.append(0, "workflow", 10_000, 0, 200, "ok", "")
     buffer.append(0, "workflow", 30_000, 0, 200, "ok", "")
-    shown = progress("window", 7.5, 4, [unpack(buffer.pack())], 60_000_000)
+    shown = progress("window", 7.5, 4, [tally(unpack(buffer.pack()), WindowMarks())], 60_000_000)
     assert shown == Progress("window", 7.5, 4, 0.6, 30.0, 0.25)
 
 
