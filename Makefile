@@ -44,8 +44,7 @@ lint: $(INSTALLED_DEV) ## check format, lint and types
 	$(BIN)/mypy
 
 bench: $(INSTALLED_DEV) ## measure, side by side on this machine; takes minutes, asserts nothing
-	$(BIN)/python bench/bench_iam.py
-	$(BIN)/python bench/bench_transport.py
+	set -e; for measurement in bench/bench_*.py; do $(BIN)/python $$measurement; echo; done
 
 report: $(INSTALLED) ## write the report of the newest run, or of RUN=directory
 	$(BIN)/iam-loadtest report $(RUN)

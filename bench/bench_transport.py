@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import shutil
 import statistics
@@ -23,14 +22,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from null_nginx import NullNginx, null_nginx
+from stored import store
 
-ROOT = Path(__file__).parents[1]
 HTTP, FAST, OURS = "HttpUser", "FastHttpUser", "ours, complete"
 WRK = "wrk"
 CLIENTS = (HTTP, FAST, "ours, transport only", OURS, WRK)
@@ -110,16 +107,6 @@ def verdicts(scheme: str, rounds: Sequence[dict[str, Figures]]) -> list[str]:
     return lines
 
 
-def store(results: dict[str, list[dict[str, Figures]]], options: argparse.Namespace) -> Path:
-    """Every round as it was measured."""
-    path = ROOT / "reports" / f"bench-transport-{datetime.now(UTC):%Y-%m-%dT%H%M%S}.json"
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release()}
-    document: dict[str, Any] = {"machine": machine, "options": vars(options), "rounds": results}
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    return path
-
-
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
@@ -147,10 +134,12 @@ def main() -> None:
                 order = clients[::-1] if number % 2 else clients
                 measured = {client: measure(client, server, scheme, cores[-1], options) for client in order}
                 results.setdefault(scheme, []).append({client: measured[client] for client in clients})
-    print(f"Load generators, workload {options.workload}, {options.users} users, {options.rounds} rounds")
+    lines = [f"Load generators, workload {options.workload}, {options.users} users, {options.rounds} rounds"]
     for scheme, rounds in results.items():
-        print("\n".join(["", table(scheme, rounds), *verdicts(scheme, rounds)]))
-    print(f"\n{store(results, options).relative_to(ROOT)}")
+        lines += ["", table(scheme, rounds), *verdicts(scheme, rounds)]
+    text = "\n".join(lines)
+    print(text)
+    print(f"\n{store('transport', vars(options), results, text)}")
 
 
 if __name__ == "__main__":
