@@ -108,6 +108,9 @@ class PartCounter:
 
     def part(self, name: str, window_s: float) -> Part:
         """The figures of everything added."""
-        latencies = np.concatenate(self._latencies) if self._latencies else np.empty(0, np.int64)
         outcomes = add_outcomes([self._outcomes])
-        return Part(name, sum(outcomes.values()), outcomes, window_s, latency_of(latencies))
+        return Part(name, sum(outcomes.values()), outcomes, window_s, latency_of(self.latencies_us()))
+
+    def latencies_us(self) -> npt.NDArray[np.int64]:
+        """Latencies of the successful rows, in no order."""
+        return np.concatenate(self._latencies) if self._latencies else np.empty(0, np.int64)

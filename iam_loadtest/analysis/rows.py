@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 BATCH_ROWS = 131_072
-_COLUMNS = ["started_us", "step", "latency_us", "late_us", "outcome"]
+_COLUMNS = ["started_us", "step", "latency_us", "late_us", "outcome", "backend"]
 
 
 class UnreadableSamplesError(Exception):
@@ -22,7 +22,7 @@ class UnreadableSamplesError(Exception):
 
 @dataclass(frozen=True)
 class Rows:
-    """A batch of samples as columns; ``step`` and ``outcome`` index into the tuples of names.
+    """A batch of samples as columns; ``step``, ``outcome`` and ``backend`` index into the tuples of names.
 
     ``latency_us`` is late + latency: from the intended start to the last byte. In the closed model late is zero.
     """
@@ -31,8 +31,10 @@ class Rows:
     latency_us: npt.NDArray[np.int64]
     step: npt.NDArray[np.int64]
     outcome: npt.NDArray[np.int64]
+    backend: npt.NDArray[np.int64]
     steps: tuple[str, ...]
     outcomes: tuple[str, ...]
+    backends: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.started_us)
@@ -53,8 +55,10 @@ def read_rows(path: Path) -> Iterator[Rows]:
 def _rows(batch: pa.RecordBatch) -> Rows:
     step, steps = _codes(batch.column("step"))
     outcome, outcomes = _codes(batch.column("outcome"))
+    backend, backends = _codes(batch.column("backend"))
     latency_us = _numbers(batch.column("latency_us")) + _numbers(batch.column("late_us"))
-    return Rows(_numbers(batch.column("started_us")), latency_us, step, outcome, steps, outcomes)
+    started_us = _numbers(batch.column("started_us"))
+    return Rows(started_us, latency_us, step, outcome, backend, steps, outcomes, backends)
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:

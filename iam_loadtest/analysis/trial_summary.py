@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from iam_loadtest.analysis.backend import Backend, BackendCounter
+from iam_loadtest.analysis.distribution import Distribution, distribution_of
 from iam_loadtest.analysis.part import Part, PartCounter, all_requests
 from iam_loadtest.analysis.rows import Rows, UnreadableSamplesError, read_rows
 from iam_loadtest.analysis.server_count import count_cautions
@@ -26,6 +28,7 @@ class TrialSummary:
     ``excluded`` says why the trial does not count in combined figures; None where it counts.
     ``rows`` is what the samples file holds, ramp included; ``cautions`` are the trial's own and those of its figures.
     ``half_change`` is the throughput of the window's second half over that of its first, less one.
+    ``distribution`` is that of the successful chains; ``backends`` is empty where answers name none.
     """
 
     trial: Trial
@@ -38,6 +41,8 @@ class TrialSummary:
     rows: int | None = None
     cautions: tuple[Caution, ...] = ()
     half_change: float | None = None
+    distribution: Distribution | None = None
+    backends: tuple[Backend, ...] = ()
 
     @property
     def is_counted(self) -> bool:
@@ -60,11 +65,12 @@ def summarise_trial(directory: Path, trial: Trial, step_order: Sequence[str] = (
 
 def _summary(path: Path, trial: Trial, step_order: Sequence[str]) -> TrialSummary:
     counters: dict[str, PartCounter] = {}
-    timeline, halves, total = TimelineCounter(), HalvesCounter(trial.marks), 0
+    timeline, halves, backends, total = TimelineCounter(), HalvesCounter(trial.marks), BackendCounter(trial.marks), 0
     for rows in read_rows(path):
         total += len(rows)
         timeline.add(rows)
         halves.add(rows)
+        backends.add(rows)
         _count_window(counters, rows, trial.marks)
     excluded = _own_reason(trial) or _rows_problem(trial, total)
     cautions = (*trial.cautions, *count_cautions(trial), *halves.cautions())
@@ -81,6 +87,8 @@ def _summary(path: Path, trial: Trial, step_order: Sequence[str]) -> TrialSummar
         chain=next((part for part in parts if part.name == WORKFLOW_STEP), None),
         steps=steps,
         half_change=halves.change,
+        distribution=distribution_of(counters[WORKFLOW_STEP].latencies_us()) if WORKFLOW_STEP in counters else None,
+        backends=backends.backends(),
     )
 
 
