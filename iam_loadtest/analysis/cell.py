@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from iam_loadtest.analysis.backend import Backend, add_backends
 from iam_loadtest.analysis.estimate import Estimate, estimate
 from iam_loadtest.analysis.part import ALL_REQUESTS, Part, add_outcomes
 from iam_loadtest.analysis.trial_summary import TrialSummary, in_order
@@ -69,6 +70,11 @@ class Cell:
     def parts(self) -> tuple[CombinedPart, ...]:
         """All requests, the chain, then every step."""
         return (self.requests, self.chain, *self.steps)
+
+    @property
+    def backends(self) -> tuple[Backend, ...]:
+        """The serving nodes of the counted trials together; empty where answers name none."""
+        return add_backends(one.backends for one in self.counted)
 
     @property
     def is_unstable(self) -> bool:

@@ -20,6 +20,8 @@ CAPTION_CHARACTERS = 74
 PNG_DPI = 200
 ROW_IN = 0.25
 HEAD_IN = 0.27
+LINE_STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+"""Trial 1, 2, 3 and 4 of a topology, where each is a line; then again."""
 
 _STYLE: Any = {
     "font.family": "sans-serif",

@@ -13,13 +13,13 @@ from iam_loadtest.report.answer import NAME_OF
 from iam_loadtest.report.chart_style import Chart, draw
 from iam_loadtest.report.comparisons import ratio_words
 from iam_loadtest.report.dot_chart import DotGroup, DotRow, dot_figure
-from iam_loadtest.report.failure_chart import failure_figure
 from iam_loadtest.report.forest_chart import forest_figure
 from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.metric import HEADLINE, Metric
 from iam_loadtest.report.palette import Look, looks
-from iam_loadtest.report.text import listed, quoted, share, with_range
-from iam_loadtest.report.timeline_chart import timeline_figure
+from iam_loadtest.report.share_charts import backend_chart, failure_chart
+from iam_loadtest.report.text import quoted, with_range
+from iam_loadtest.report.trial_charts import distribution_charts, timeline_charts
 
 DOTS = "Each mark is one trial; bar and number are the geometric mean"
 
@@ -29,9 +29,11 @@ def all_charts(summary: RunSummary, comparisons: Sequence[Comparison]) -> list[C
     return [
         *_headline(summary),
         *_ratios(summary, comparisons),
-        *_failures(summary),
+        *distribution_charts(summary),
+        *failure_chart(summary),
         *_steps(summary),
-        *_timelines(summary),
+        *backend_chart(summary),
+        *timeline_charts(summary),
     ]
 
 
@@ -80,18 +82,6 @@ def _ratios(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[
         yield draw(f"ratio_{metric.name}", title, alt, note, make)
 
 
-def _failures(summary: RunSummary) -> Iterator[Chart]:
-    if not any(cell.requests.failed for cell in summary.cells):
-        return
-    title = "Failed requests by outcome"
-    groups = [(workload, summary.of_workload(workload)) for workload in summary.workloads]
-    caption = f"Counted trials of each cell together. Load: {load_words(summary)}."
-    words = [f"{cell.workload}, {cell.topology}: {share(cell.requests.failure_share)}" for cell in summary.cells]
-    alt = f"{title}, share of all requests. {'; '.join(words)}."
-    note = "Share of all requests that started in the measured windows. What each outcome means stands in the table."
-    yield draw("failures", title, alt, note, partial(failure_figure, title, caption, groups))
-
-
 def _steps(summary: RunSummary) -> Iterator[Chart]:
     look = looks(summary.topologies)
     groups = [group for workload in summary.workloads for group in _step_groups(summary, workload, look)]
@@ -120,25 +110,6 @@ def _step_groups(summary: RunSummary, workload: str, look: dict[str, Look]) -> l
         )
         for name in names
     ]
-
-
-def _timelines(summary: RunSummary) -> Iterator[Chart]:
-    look = looks(summary.topologies)
-    for number, workload in enumerate(summary.workloads, 1):
-        cells = [cell for cell in summary.of_workload(workload) if any(one.timeline for one in cell.trials)]
-        if not cells:
-            continue
-        title = f"Throughput over time: {workload}"
-        panels = [(cell.topology, look[cell.topology], cell.trials) for cell in cells]
-        caption = (
-            "One line per trial; grey lines do not count; the thin dark line is failed requests. Shaded: measured "
-            f"window; dotted: end of the ramp. Load: {load_words(summary)}."
-        )
-        alt = f"{title}, one line per trial for {listed([cell.topology for cell in cells])}, measured window shaded."
-        note = (
-            "Steady lines inside the shaded window are what the figures rest on; a slope or a hole there is a caution."
-        )
-        yield draw(f"timeline_{number}", title, alt, note, partial(timeline_figure, title, caption, panels))
 
 
 def _caption(summary: RunSummary, groups: list[DotGroup]) -> str:

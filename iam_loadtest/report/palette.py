@@ -18,6 +18,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 
 SERIES_DARK = ("#4aa8e0", "#f0883e", "#2fc796", "#e39cc4", "#e3b341", "#8fd0f5", "#b39ddb", "#a4adb7")
 
+NODES = ("#77aade", "#ee8867", "#44bb9a", "#eedd89", "#ffaabc", "#99ddfe", "#bbcc34", "#aaaa01", "#dddddc")
+"""Serving nodes (Tol 2021, light): unlike those of topologies, because a node is none."""
+
 _OUTCOME_COLOURS = {
     Outcome.STALE_READ: "#e69f00",
     Outcome.WRITE_CONFLICT: "#d55e01",
@@ -54,3 +57,8 @@ def looks(topologies: Sequence[str]) -> dict[str, Look]:
 def outcome_colour(name: str) -> str:
     """The colour of a failure in stacked bars; names this version does not know are grey."""
     return _OUTCOME_COLOURS.get(Outcome(name), MUTED) if name in set(Outcome) else MUTED
+
+
+def node_colours(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each serving node by its place."""
+    return {name: NODES[i % len(NODES)] for i, name in enumerate(names)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from iam_loadtest.analysis.backend import Backend
 from iam_loadtest.analysis.cell import Cell, CombinedPart
 from iam_loadtest.analysis.estimate import Estimate
 from iam_loadtest.analysis.part import Part
@@ -13,7 +14,7 @@ from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.analysis.trial_summary import TrialSummary
 from iam_loadtest.report.load_model import load_of, topology_facts
 from iam_loadtest.report.table import Column, Entry, Table, figure, percent, whole, words
-from iam_loadtest.report.text import seconds, with_range
+from iam_loadtest.report.text import node_name, seconds, share, with_range
 from iam_loadtest.results.outcome import Outcome
 
 _LATENCY_COLUMNS = tuple(Column(f"{name} ms", True) for name in ("p50", "p80", "p95", "p99", "max"))
@@ -83,6 +84,38 @@ def _failure_rows(cell: Cell) -> list[tuple[Entry, ...]]:
         for name, number in requests.outcomes.items()
         if name != Outcome.OK
     ]
+
+
+def backend_table(summary: RunSummary) -> Table:
+    """One row per cell and serving node, where answers name nodes."""
+    columns = (
+        Column("Workload"),
+        Column("Topology"),
+        Column("Node"),
+        Column("Requests", True),
+        Column("Share", True),
+        Column("Failed", True),
+        Column("Stale reads", True),
+    )
+    rows = [_backend_row(cell, one) for cell in summary.cells for one in cell.backends]
+    caption = (
+        "Requests of the measured windows by the node that served them, counted trials together. A stale read stands "
+        "with the node that refused."
+    )
+    return Table("nodes", caption, columns, tuple(rows))
+
+
+def _backend_row(cell: Cell, one: Backend) -> tuple[Entry, ...]:
+    total = sum(other.requests for other in cell.backends)
+    return (
+        words(cell.workload),
+        words(cell.topology),
+        words(node_name(one.name)),
+        whole(one.requests),
+        Entry(share(one.requests / total), one.requests / total),
+        percent(one.failed / one.requests),
+        whole(one.stale_reads),
+    )
 
 
 def meaning(outcome: str) -> str:

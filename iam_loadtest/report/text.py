@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from iam_loadtest.analysis.estimate import Estimate
 
 NO_DATA = "n/a"
+NO_NODE = "no node named"
 
 
 def number(value: float | None) -> str:
@@ -74,3 +75,8 @@ def listed(words: Sequence[str]) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def node_name(name: str) -> str:
+    """A serving node's name, or words where an answer named none."""
+    return name or NO_NODE

@@ -44,6 +44,7 @@ class FakeTopology:
     spread: float = 0.02
     provider: str = "embedded"
     factors: Mapping[str, object] = field(default_factory=dict)
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def two_topologies() -> dict[str, FakeTopology]:
             0.7,
             {"write_conflict": 0.012, "stale_read": 0.004, "timeout": 0.0005},
             factors={"frontends": 2, "database": "SQLite"},
+            nodes=("frontend-1", "frontend-2"),
         ),
     }
 
@@ -116,12 +118,17 @@ def _chain(
         outcome = _outcome(topology.failures, random)
         status = 200 if outcome == "ok" else STATUS.get(outcome, 500)
         latency_us = int(STEP_MS[step] * 4000 * factor * random.lognormvariate(0, 0.35))
-        rows.append(Sample(now_us, step, latency_us, 0, status, outcome, "", worker))
+        rows.append(Sample(now_us, step, latency_us, 0, status, outcome, _node(topology, status, now_us), worker))
         now_us += latency_us + 300
         if outcome != "ok":
             break
     rows.append(Sample(started_us, WORKFLOW_STEP, now_us - started_us, 0, status, outcome, "", worker))
     return now_us
+
+
+def _node(topology: FakeTopology, status: int, now_us: int) -> str:
+    """The node by the moment of the request; none answers where there is no status."""
+    return topology.nodes[now_us // 100 % len(topology.nodes)] if topology.nodes and status else ""
 
 
 def _outcome(failures: Mapping[str, float], random: Random) -> str:

@@ -58,9 +58,9 @@ def test_every_id_is_unique_and_every_reference_has_its_id(page: Page) -> None:
 
 
 def test_every_picture_says_in_words_what_it_shows(page: Page) -> None:
-    """With the figures, for screen readers; eleven charts of this run."""
+    """With the figures, for screen readers; fifteen charts of this run."""
     pictures = [*page.named("svg"), *page.named("img")]
-    assert len(pictures) == 11
+    assert len(pictures) == 15
     assert all(picture["role"] == "img" and len(picture["aria-label"]) > 40 for picture in pictures)
     throughput = next(one["aria-label"] for one in pictures if one["aria-label"].startswith("Throughput."))
     assert re.search(r"access_token, one: \d+ \[\d+–\d+\]", throughput)
