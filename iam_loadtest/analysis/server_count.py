@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from iam_loadtest.results.sample import WORKFLOW_STEP
 from iam_loadtest.results.trial import Caution, Trial
 
 
@@ -12,15 +11,8 @@ def server_requests(trial: Trial) -> int | None:
 
 
 def recorded_requests(trial: Trial) -> int:
-    """Requests of the whole trial as recorded, ramp included; rows of whole chains are none.
-
-    Only those of steps that the server counts, where it does; a key such as ``issue+renew`` stands for both.
-    """
-    rows = {step: rows for step, rows in trial.counts.by_step.items() if step != WORKFLOW_STEP}
-    if trial.counts.server is None:
-        return sum(rows.values())
-    counted = {step for key in trial.counts.server for step in key.split("+")}
-    return sum(number for step, number in rows.items() if step in counted)
+    """Requests of the whole trial as recorded, ramp included, of the steps that the server counts."""
+    return trial.counts.counted_requests
 
 
 def count_cautions(trial: Trial) -> tuple[Caution, ...]:

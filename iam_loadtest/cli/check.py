@@ -65,8 +65,8 @@ def _check_workloads(scenario: Scenario, topology: str, issuer: str, directory: 
                 note = f"  {step.detail}" if step.detail else ""
                 status = str(step.status or "-")
                 click.echo(
-                    f"  {name:<12} {step.step:<14} {status:>3}  {step.latency_s * 1000:7.1f} ms  {step.outcome}{note}"
+                    f"  {name:<12} {step.step:<18} {status:>3}  {step.latency_s * 1000:7.1f} ms  {step.outcome}{note}"
                 )
             if tokens is not None:
-                click.echo(f"  {name:<12} {'token':<14} {preflight.verify(tokens, endpoints)}")
+                click.echo(f"  {name:<12} {'token':<18} {preflight.verify(tokens, endpoints)}")
     return all_good

@@ -10,18 +10,20 @@ from typing import NamedTuple
 
 import yaml
 
-from iam_loadtest.flow.message import Response
+from iam_loadtest.flow.answer import INTROSPECT_REVOKED, Answer, BadAnswerError, read_answer
+from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.oidc.redact import redact
-from iam_loadtest.oidc.token_response import OAuthError, TokenResponseError, Tokens, parse_error, parse_tokens
+from iam_loadtest.oidc.request_kind import RequestKind
+from iam_loadtest.oidc.token_response import OAuthError, parse_error
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.scenario.error_rule import ErrorRule
 
 
 class Judgement(NamedTuple):
-    """The outcome of one answer, its tokens where it is OK, and a short redacted text where it is not."""
+    """The outcome of one answer, what it gives where it is OK, and a short redacted text where it is not."""
 
     outcome: Outcome
-    tokens: Tokens | None = None
+    answer: Answer = None
     detail: str = ""
 
 
@@ -31,23 +33,23 @@ class Classifier:
     def __init__(self, rules: Sequence[ErrorRule]) -> None:
         self._rules = [(rule, re.compile(rule.description or "")) for rule in rules]
 
-    def judge(self, step: str, response: Response, latency_s: float) -> Judgement:
-        """What the answer to a request of ``step`` came to."""
+    def judge(self, request: Request, response: Response, latency_s: float) -> Judgement:
+        """What the answer to a request came to."""
         if response.failure is not None:
             return Judgement(response.failure, None, redact(response.detail))
         if 200 <= response.status < 300:
-            return _judge_success(response.body)
-        return self._judge_refusal(step, response, latency_s)
+            return _judge_success(request, response)
+        return self._judge_refusal(request, response, latency_s)
 
-    def _judge_refusal(self, step: str, response: Response, latency_s: float) -> Judgement:
+    def _judge_refusal(self, request: Request, response: Response, latency_s: float) -> Judgement:
         error = parse_error(response.body)
-        detail = _detail(response.status, error)
+        detail = _detail(request, response.status, error)
         if response.status == 429 or (response.status == 503 and response.retry_after):
             return Judgement(Outcome.THROTTLED, None, detail)
         for rule, description in self._rules:
-            if _fits(rule, description, step, response.status, error, latency_s):
+            if _fits(rule, description, request, response.status, error, latency_s):
                 return Judgement(Outcome(rule.outcome), None, detail)
-        return Judgement(_default(response.status, error), None, detail)
+        return Judgement(_default(request, response.status, error), None, detail)
 
 
 def classifier_for(profile: str, rules: Sequence[ErrorRule] = ()) -> Classifier:
@@ -62,18 +64,24 @@ def profile_rules(profile: str) -> tuple[ErrorRule, ...]:
     return tuple(ErrorRule.model_validate(row) for row in yaml.safe_load(text))
 
 
-def _judge_success(body: bytes) -> Judgement:
+def _judge_success(request: Request, response: Response) -> Judgement:
     try:
-        return Judgement(Outcome.OK, parse_tokens(body))
-    except TokenResponseError as error:
-        return Judgement(Outcome.PROTOCOL_ERROR, None, str(error))
+        return Judgement(Outcome.OK, read_answer(request.kind, response))
+    except BadAnswerError as error:
+        return Judgement(error.outcome, None, error.detail)
 
 
 def _fits(
-    rule: ErrorRule, description: re.Pattern[str], step: str, status: int, error: OAuthError, latency_s: float
+    rule: ErrorRule,
+    description: re.Pattern[str],
+    request: Request,
+    status: int,
+    error: OAuthError,
+    latency_s: float,
 ) -> bool:
     return (
-        (rule.step is None or rule.step == step)
+        (rule.step is None or rule.step == request.step)
+        and (rule.request is None or rule.request == _asked(request))
         and (rule.status is None or rule.status == status)
         and (rule.error is None or rule.error == error.error)
         and (rule.min_latency_s is None or latency_s >= rule.min_latency_s)
@@ -82,16 +90,21 @@ def _fits(
     )
 
 
-def _default(status: int, error: OAuthError) -> Outcome:
+def _asked(request: Request) -> str:
+    return RequestKind.INTROSPECT if request.kind == INTROSPECT_REVOKED else request.kind
+
+
+def _default(request: Request, status: int, error: OAuthError) -> Outcome:
+    """Endpoints for bearer tokens may refuse without a body (RFC 6750 section 3.1), the token endpoint may not."""
     if status >= 500:
         return Outcome.SERVER_ERROR
-    if 400 <= status < 500 and error.error:
-        return Outcome.REFUSED
-    return Outcome.PROTOCOL_ERROR
+    is_refusal = bool(error.error) or (status in {401, 403} and _asked(request) in set(RequestKind))
+    return Outcome.REFUSED if 400 <= status < 500 and is_refusal else Outcome.PROTOCOL_ERROR
 
 
-def _detail(status: int, error: OAuthError) -> str:
+def _detail(request: Request, status: int, error: OAuthError) -> str:
     if 300 <= status < 400:
-        return f"{status} redirect, which a token endpoint must not answer with"
+        endpoint = "this" if _asked(request) in set(RequestKind) else "a token"
+        return f"{status} redirect, which {endpoint} endpoint must not answer with"
     text = " ".join(part for part in (error.error, error.description) if part)
     return redact(f"{status} {text}" if text else f"{status} without an OAuth error")

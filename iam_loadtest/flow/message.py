@@ -11,6 +11,7 @@ from iam_loadtest.results.outcome import Outcome
 class Request(NamedTuple):
     """One HTTP request of a step. Headers and body hold credentials and are not in the repr.
 
+    ``kind`` is what is asked for: a grant, or a :class:`RequestKind`; it decides how the answer is read.
     With ``follow_redirects`` the answer is that at the end of the redirects, and the user's cookies are sent and kept.
     """
 
@@ -19,6 +20,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     method: str = "POST"
+    kind: str = ""
     follow_redirects: bool = False
 
     def __repr__(self) -> str:

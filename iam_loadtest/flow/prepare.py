@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.flow.chain import ChainStep, UserLogin, prepare_step
+from iam_loadtest.flow.chain import ChainStep, UserLogin
 from iam_loadtest.flow.classify import Classifier, classifier_for
+from iam_loadtest.flow.ready_step import ready_step
 from iam_loadtest.oidc.client_auth import ClientCredentials
 from iam_loadtest.oidc.discovery import Endpoints
 from iam_loadtest.scenario.client import Client, Users
@@ -38,14 +39,13 @@ def prepare_workload(
 
     Raises SecretMissingError where a secret that it needs is not there, UserError where the users file is not.
     """
-    names = scenario.workloads[workload]
+    chain = [(name, scenario.steps[name]) for name in scenario.workloads[workload]]
     clients = {
         name: _credentials(scenario.clients[name], directory, environ)
-        for name in {scenario.steps[step].client for step in names}
+        for name in dict.fromkeys(step.client for _, step in chain if step.client is not None)
     }
     steps = tuple(
-        prepare_step(step, scenario.steps[step], clients[scenario.steps[step].client], endpoints.token)
-        for step in names
+        ready_step(name, step, clients[step.client] if step.client else None, endpoints) for name, step in chain
     )
     users = load_users(scenario.users, directory, environ)
     return ReadyWorkload(workload, steps, users, classifier_for(scenario.profile, scenario.error_rules))

@@ -118,8 +118,11 @@ def with_first_client(setup: LoadSetup, workload: str, environ: Mapping[str, str
         return scenario
     first = scenario.workloads[workload][0]
     step = scenario.steps[first]
-    clients = {**scenario.clients, step.client: _client(scenario.clients[step.client], choices.client_id, environ)}
-    steps = {**scenario.steps, first: step.model_copy(update={"scope": choices.scope or step.scope})}
+    clients = dict(scenario.clients)
+    if step.client is not None:
+        clients[step.client] = _client(clients[step.client], choices.client_id, environ)
+    scope = choices.scope if step.grant and choices.scope else step.scope
+    steps = {**scenario.steps, first: step.model_copy(update={"scope": scope})}
     users = scenario.users
     if environ.get(PASSWORD_VARIABLE) and users.file is None:
         users = users.model_copy(update={"password": SecretRef(env=PASSWORD_VARIABLE)})

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from gevent import GreenletExit
 
+from iam_loadtest.flow.answer import Answer
 from iam_loadtest.flow.chain import UserLogin, chain, drive
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.prepare import ReadyWorkload
 from iam_loadtest.load.clock import now_us
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.transport import Transport
-from iam_loadtest.oidc.token_response import Tokens
 from iam_loadtest.results.outcome import Outcome
 
 CUT_OFF = "no answer before the test ended"
@@ -71,7 +71,7 @@ class VirtualUser:
         """Give the connection back."""
         self._transport.close()
 
-    def _exchange(self, request: Request) -> tuple[Outcome, Tokens | None]:
+    def _exchange(self, request: Request) -> tuple[Outcome, Answer]:
         if not self._is_first and self._is_stopping():
             raise _ChainCutError
         self._is_first = False
@@ -83,12 +83,12 @@ class VirtualUser:
             raise
         return self._keep(request, sent_us, response)
 
-    def _keep(self, request: Request, sent_us: int, response: Response) -> tuple[Outcome, Tokens | None]:
+    def _keep(self, request: Request, sent_us: int, response: Response) -> tuple[Outcome, Answer]:
         """Judge an answer, keep its row and report it. A killed user's last request is kept as a timeout."""
         latency_us = (response.received_us or now_us()) - sent_us
-        outcome, tokens, detail = self._judge(request.step, response, latency_us / 1e6)
+        outcome, answer, detail = self._judge(request, response, latency_us / 1e6)
         self._last_status = response.status
         self._recorder.request(sent_us, request.step, latency_us, response.status, outcome, response.backend)
         failure = None if outcome is Outcome.OK else self._recorder.failures.text(outcome, detail)
         self._report(Answered(request, latency_us, len(response.body), failure))
-        return outcome, tokens
+        return outcome, answer

@@ -15,6 +15,7 @@ class Grant(StrEnum):
 
     CLIENT_CREDENTIALS = "client_credentials"
     PASSWORD = "password"  # noqa: S105  the name of a grant
+    AUTHORIZATION_CODE = "authorization_code"
     REFRESH_TOKEN = "refresh_token"  # noqa: S105  the name of a grant
     TOKEN_EXCHANGE = "token_exchange"  # noqa: S105  the name of a grant
 

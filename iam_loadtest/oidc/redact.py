@@ -3,31 +3,67 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MAX_TEXT = 160
 # Each pattern starts where a word starts, so that a long text is read once, not once per letter.
-_JWT = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*")
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_DOTTED = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*")
 _UUID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
 _CREDENTIAL = re.compile(
     r"(?i)\b(client_secret|password|access_token|refresh_token|subject_token|code|assertion)=[^\s&\"']+"
 )
+_VALUE = re.compile(r"(?i)\b(for value) [^\s<]\S*")
+_TIME = re.compile(
+    r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)?|\b\d\d:\d\d:\d\d\b"
+)
+_URL = re.compile(r"(?i)\b((?:https?|jdbc:\w{1,20}|mysql|postgresql)://)[^\s\"'<>]+")
+_ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])(?::\d{1,5})?|\[[0-9a-fA-F:]{2,39}\](?::\d{1,5})?")
+_HOST = re.compile(
+    r"(?<![\w.-])(?=[a-z0-9.-]*\d)(?=[0-9.-]*[a-z])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,6}(?![\w.-])(?::\d{1,5})?"
+)
+_PORT = re.compile(r"(?<![\w.-])(localhost|[a-z][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){1,6}):\d{2,5}\b")
+_COUNTED = re.compile(
+    r"(?i)\b(process|transaction|thread|connection|session|id|pid|tuple|row|user|attempt)([ #:=-]{1,2})\d+\b"
+)
+_DURATION = re.compile(r"\b\d+(?:\.\d+)?( ?)(ms|s|us|seconds?|milliseconds?)\b")
+_CLASS = re.compile(r"(?:[a-z]+\.)+[A-Z][A-Za-z]+(?:Exception|Error)")
 _LONG = re.compile(r"(?<![A-Za-z0-9_+/=-])[A-Za-z0-9_+/=-]*[0-9][A-Za-z0-9_+/=-]*")
 _OPAQUE = re.compile(r"[A-Za-z]{24,}")
 _NUMBER = re.compile(r"\d{4,}")
-_SPACE = re.compile(r"\s+")
 
 
 def redact(text: str) -> str:
-    """The text with tokens, ids and long numbers replaced, on one line and of limited length.
+    """The text with tokens, ids, times, hosts and counters replaced, on one line and of limited length.
 
     Equal failures give equal texts, so that they can be grouped; error numbers of up to four digits stay.
     """
-    text = _SPACE.sub(" ", text[: 64 * MAX_TEXT]).strip()
-    text = _JWT.sub("<token>", text)
+    text = " ".join(text[: 32 * MAX_TEXT].split())
+    return _redact(_JWT.sub("<token>", text))
+
+
+@lru_cache(maxsize=500)
+def _redact(text: str) -> str:
+    """What is left to do once tokens are out: for most failures it was done before, and it takes 0.2 ms."""
     text = _UUID.sub("<id>", text)
     text = _CREDENTIAL.sub(lambda match: f"{match[1]}=<secret>", text)
-    text = _OPAQUE.sub("<token>", _LONG.sub(_long_word, text))
+    text = _VALUE.sub(lambda match: f"{match[1]} <token>", text)
+    text = _TIME.sub("<time>", text)
+    text = _URL.sub(lambda match: f"{match[1]}<host>", text)
+    text = _PORT.sub("<host>", _HOST.sub("<host>", _ADDRESS.sub("<host>", text)))
+    text = _DOTTED.sub(_dotted_word, text)
+    text = _COUNTED.sub(lambda match: f"{match[1]}{match[2]}<n>", text)
+    text = _DURATION.sub(lambda match: f"<n>{match[1]}{match[2]}", text)
+    text = _OPAQUE.sub(_letters, _LONG.sub(_long_word, text))
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+def _dotted_word(match: re.Match[str]) -> str:
+    return match[0] if _CLASS.fullmatch(match[0]) else "<token>"
+
+
+def _letters(match: re.Match[str]) -> str:
+    return match[0] if match[0].endswith(("Exception", "Error")) else "<token>"
 
 
 def _long_word(match: re.Match[str]) -> str:

@@ -34,7 +34,7 @@ class OAuthError:
 
 def parse_tokens(body: bytes) -> Tokens:
     """The tokens of a 2xx body; raises TokenResponseError where it is not a well-formed token response."""
-    document = _object(body)
+    document = json_object(body)
     access_token = document.get("access_token")
     if not isinstance(access_token, str) or not access_token:
         raise TokenResponseError("no access_token in the answer")
@@ -50,14 +50,15 @@ def parse_tokens(body: bytes) -> Tokens:
 def parse_error(body: bytes) -> OAuthError:
     """The error of a refusal; empty where the body is not an OAuth error."""
     try:
-        document = _object(body)
+        document = json_object(body)
     except TokenResponseError:
         return OAuthError()
     error, description = document.get("error"), document.get("error_description")
     return OAuthError(error if isinstance(error, str) else "", description if isinstance(description, str) else "")
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body; raises TokenResponseError where it is something else or too large."""
     if len(body) > MAX_BODY_BYTES:
         raise TokenResponseError(f"the answer is larger than {MAX_BODY_BYTES} bytes")
     try:

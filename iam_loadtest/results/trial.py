@@ -89,6 +89,14 @@ class TrialCounts:
         """HTTP requests that the samples hold: every row but those of whole chains."""
         return sum(rows for step, rows in self.by_step.items() if step != WORKFLOW_STEP)
 
+    @property
+    def counted_requests(self) -> int:
+        """Those of steps that the server counts, where it does; a key such as ``issue+renew`` stands for both."""
+        if self.server is None:
+            return self.requests
+        counted = {step for key in self.server for step in key.split("+")}
+        return sum(rows for step, rows in self.by_step.items() if step in counted)
+
 
 @dataclass(frozen=True)
 class Trial:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from iam_loadtest.errors import UserError
+from iam_loadtest.oidc.grant import Grant
 from iam_loadtest.results.json_file import write_json, write_text
 from iam_loadtest.results.load_result import LoadResult
 from iam_loadtest.results.run import read_run, write_run_info
@@ -90,9 +91,11 @@ def calibrate(scenario: Scenario, seconds: float, workload: str | None = None) -
     No secret of the scenario is used or needed. TLS is on where the first topology's issuer has it. Raises UserError
     for an unknown workload and where the measurement fails, KeyboardInterrupt on Ctrl-C.
     """
-    name = workload or max(scenario.workloads, key=lambda name: len(scenario.workloads[name]))
+    name = workload or max(_measurable(scenario), key=lambda name: len(scenario.workloads[name]), default="")
     if name not in scenario.workloads:
         raise UserError(f"--workload {name}: must be one of: {', '.join(scenario.workloads)}.")
+    if name not in _measurable(scenario):
+        raise UserError(f"workload {name} asks for more than tokens, which is all that the null token server gives.")
     first = next(iter(scenario.topologies.values()))
     tls = isinstance(first, UrlTopology) and first.issuer.startswith("https:")
     with tempfile.TemporaryDirectory(prefix="iam-loadtest-") as scratch, _null_iam(Path(scratch), tls) as issuer:
@@ -181,7 +184,7 @@ class _Bench:
         secret = {"file": _SECRET_FILE}
         names = self.scenario.workloads[self.workload]
         steps = {name: self.scenario.steps[name] for name in names}
-        acting = {step.client: self.scenario.clients[step.client] for step in steps.values()}
+        acting = {step.client: self.scenario.clients[step.client] for step in steps.values() if step.client}
         return {
             "name": "calibration",
             "profile": self.scenario.profile,
@@ -204,6 +207,15 @@ class _Bench:
             },
             "topologies": {"null": {"provider": "url", "issuer": self.issuer}},
         }
+
+
+def _measurable(scenario: Scenario) -> list[str]:
+    """The workloads of token requests that need no browser: the null server gives nothing else."""
+    return [
+        name
+        for name, steps in scenario.workloads.items()
+        if all(scenario.steps[step].grant not in {None, Grant.AUTHORIZATION_CODE} for step in steps)
+    ]
 
 
 def _client(client: Client, secret: Mapping[str, str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import requests
 
 from iam_loadtest.errors import SecretMissingError
 from iam_loadtest.oidc.redact import redact
+from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.process import Process, end_processes, start_process
 from iam_loadtest.scenario.model import Scenario
@@ -28,7 +29,8 @@ _DATABASE_FILE = "iam.sqlite"
 _READY_WITHIN_S = 60.0
 _PATIENCE_S = 5.0
 _POLL_S = 0.05
-_COUNT = re.compile(r'iam_requests_total\{endpoint="token",grant="(\w+)",.*\} (\d+)')
+_COUNT = re.compile(r'iam_requests_total\{endpoint="(token|introspect|revoke|userinfo)",grant="(\w*)",.*\} (\d+)')
+_UNCOUNTED = frozenset({RequestKind.DISCOVERY, RequestKind.JWKS, RequestKind.LOGIN_PAGE, RequestKind.LOGIN})
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,10 @@ class EmbeddedIam:
 
     issuer: str
 
-    def requests_by_grant(self) -> Counter[str]:
-        """How many token requests it has answered since its start, by grant, over all frontends.
+    def requests_by_kind(self) -> Counter[str]:
+        """How many requests it has answered since its start, by grant or kind, over all frontends.
+
+        Pages and documents are left out: redirects, health checks and the generator's start ask for them too.
 
         Raises TrialFailedError where it does not answer.
         """
@@ -48,8 +52,8 @@ class EmbeddedIam:
         except requests.RequestException as error:
             raise TrialFailedError(f"the built-in IAM did not answer GET /metrics; see {IAM_LOG}.") from error
         counts: Counter[str] = Counter()
-        for grant, count in _COUNT.findall(answer.text):
-            counts[grant] += int(count)
+        for endpoint, grant, count in _COUNT.findall(answer.text):
+            counts[grant or endpoint] += int(count)
         return counts
 
 
@@ -73,14 +77,17 @@ def embedded_iam(topology: EmbeddedTopology, directory: Path) -> Iterator[Embedd
 def served_by_step(scenario: Scenario, workload: str, served: Counter[str]) -> dict[str, int]:
     """The IAM's own counts under the step labels of a workload.
 
-    A grant that two labels share is counted under both names joined, since the server cannot tell them apart.
+    A kind that two labels share is counted under both names joined, since the server cannot tell them apart. Steps
+    that it does not count are left out.
     """
     labels: dict[str, dict[str, None]] = {}
     for step in scenario.workloads[workload]:
-        labels.setdefault(scenario.steps[step].grant.value, {})[scenario.label_of(step)] = None
+        kind = scenario.steps[step].kind
+        if kind not in _UNCOUNTED:
+            labels.setdefault(kind, {})[scenario.label_of(step)] = None
     counts: Counter[str] = Counter()
-    for grant, names in labels.items():
-        counts["+".join(names)] += served[grant]
+    for kind, names in labels.items():
+        counts["+".join(names)] += served[kind]
     return dict(counts)
 
 

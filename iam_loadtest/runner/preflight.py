@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iam_loadtest.flow.answer import Answer
 from iam_loadtest.flow.chain import chain, drive
 from iam_loadtest.flow.message import Request
 from iam_loadtest.flow.prepare import ReadyWorkload
@@ -80,15 +81,15 @@ class Preflight:
         checked: list[CheckedStep] = []
         last: list[Tokens] = []
 
-        def exchange(request: Request) -> tuple[Outcome, Tokens | None]:
+        def exchange(request: Request) -> tuple[Outcome, Answer]:
             started = time.perf_counter()
             response = self._client.send(request)
             latency_s = time.perf_counter() - started
-            judged = workload.classifier.judge(request.step, response, latency_s)
+            judged = workload.classifier.judge(request, response, latency_s)
             checked.append(CheckedStep(request.step, judged.outcome, response.status, latency_s, judged.detail))
-            if judged.tokens is not None:
-                last.append(judged.tokens)
-            return judged.outcome, judged.tokens
+            if isinstance(judged.answer, Tokens):
+                last.append(judged.answer)
+            return judged.outcome, judged.answer
 
         drive(chain(workload.steps, workload.users[0]), exchange)
         return checked, last[-1] if last else None
@@ -117,7 +118,7 @@ class Preflight:
         except TRANSPORT_ERRORS as error:
             raise TrialFailedError(f"GET {url}: {transport_failure(error).detail}.") from error
         if 300 <= answer.status_code < 400:
-            there = redact(answer.headers.get("Location", "nowhere"))
+            there = _place(answer.headers.get("Location", ""))
             raise TrialFailedError(
                 f"GET {url}: status {answer.status_code}, a redirect to {there}; write the issuer that is meant."
             )
@@ -134,6 +135,11 @@ def failed_step(checked: list[CheckedStep]) -> str | None:
     if last.outcome is Outcome.OK:
         return None
     return f"step {last.step} came to {last.outcome}: {last.detail}"
+
+
+def _place(location: str) -> str:
+    """Where a redirect leads, without what may be secret in it."""
+    return location.partition("?")[0].partition("#")[0].rpartition("@")[2][:200] or "nowhere"
 
 
 def _json(url: str, body: bytes, content_type: str) -> Any:

@@ -114,7 +114,7 @@ def _under_load(
     server: EmbeddedIam | None,
 ) -> _Ended:
     preflight_trial(context, planned, issuer)
-    before = server.requests_by_grant() if server else None
+    before = server.requests_by_kind() if server else None
     load = run_load(
         _spec(context, planned, issuer, directory),
         context.scenario.load,
@@ -141,7 +141,10 @@ def preflight_trial(context: TrialContext, planned: PlannedTrial, issuer: str) -
     with Preflight(issuer, target, context.secrets_directory) as preflight:
         preflight.await_health()
         endpoints = preflight.discover()
-        workload = prepare_workload(context.scenario, planned.workload, endpoints, context.secrets_directory)
+        try:
+            workload = prepare_workload(context.scenario, planned.workload, endpoints, context.secrets_directory)
+        except UserError as error:
+            raise TrialFailedError(str(error)) from error
         checked, tokens = preflight.walk(workload)
         reason = failed_step(checked)
         if reason is not None:
@@ -196,10 +199,10 @@ def _with_server_counts(
     if server is None or before is None:
         return _Ended(load.status, load.reason, load)
     try:
-        served = served_by_step(scenario, workload, server.requests_by_grant() - before)
+        served = served_by_step(scenario, workload, server.requests_by_kind() - before)
     except TrialFailedError as error:
         return _Ended(TrialStatus.FAILED, str(error), load)
-    return _Ended(load.status, load.reason, load, served)
+    return _Ended(load.status, load.reason, load, served or None)
 
 
 def _trial(planned: PlannedTrial, ended: _Ended, started_at: str) -> Trial:
@@ -224,12 +227,12 @@ def _trial(planned: PlannedTrial, ended: _Ended, started_at: str) -> Trial:
 
 
 def _count_cautions(counts: TrialCounts) -> tuple[Caution, ...]:
-    if counts.server is None or sum(counts.server.values()) == counts.requests:
+    if counts.server is None or sum(counts.server.values()) == counts.counted_requests:
         return ()
     return (
         Caution(
             "counts_differ",
-            f"the samples hold {counts.requests} requests, the server counted {sum(counts.server.values())}",
+            f"the samples hold {counts.counted_requests} requests, the server counted {sum(counts.server.values())}",
             "look for timeouts and lost connections among the failures; a request may not have reached the server",
         ),
     )

@@ -46,3 +46,31 @@ DEFAULT_WORKLOADS: Final[dict[str, Any]] = {
     "refresh": ["issue_for_user", "refresh"],
     "workflow": ["issue_for_user", "refresh", "exchange"],
 }
+READY_STEPS: Final[dict[str, Any]] = {
+    **DEFAULT_STEPS,
+    "introspect": {"request": "introspect", "client": "access"},
+    "introspect_revoked": {"request": "introspect", "client": "access"},
+    "userinfo": {"request": "userinfo"},
+    "revoke": {"request": "revoke", "client": "access"},
+    "discovery": {"request": "discovery"},
+    "jwks": {"request": "jwks"},
+    "issue_for_service": {"grant": "client_credentials", "client": "subject", "scope": "openid", "label": "issue"},
+    "exchange_offline": {
+        "grant": "token_exchange",
+        "client": "actor",
+        "scope": "openid offline_access",
+        "label": "exchange",
+    },
+    "refresh_exchanged": {"grant": "refresh_token", "client": "actor", "label": "refresh"},
+}
+"""Each is taken where a workload names it and the scenario has no step of that name."""
+READY_WORKLOADS: Final[dict[str, Any]] = {
+    **DEFAULT_WORKLOADS,
+    "introspect": ["issue", "introspect"],
+    "userinfo": ["issue_for_user", "userinfo"],
+    "revoke": ["issue", "revoke", "introspect_revoked"],
+    "discovery": ["discovery"],
+    "jwks": ["jwks"],
+    "cern": ["issue_for_service", "exchange_offline", "refresh_exchanged"],
+}
+"""Workloads that a scenario may run by naming them in a list."""

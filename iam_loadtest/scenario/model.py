@@ -25,7 +25,9 @@ class Scenario(Noun):
     name: Name = Field(description="name of the run's directory and of the report")
     description: str = Field(default="", description="what the scenario is to find out")
     seed: Annotated[Whole, Field(ge=0)] = Field(default=1, description="seed of the trial order and of random phases")
-    profile: Literal["indigo-iam", "generic"] = Field(default="indigo-iam", description="error table of the provider")
+    profile: Literal["indigo-iam", "keycloak", "generic"] = Field(
+        default="indigo-iam", description="error table of the provider"
+    )
     error_rules: tuple[ErrorRule, ...] = Field(default=(), description="rows put before the profile's error table")
     target: Target = Field(default_factory=Target, description="how the generator talks to the IAM")
     hooks: Hooks = Field(default_factory=Hooks, description="commands at the turning points of a run")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from iam_loadtest.oidc.grant import Grant
+from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.results.sample import WORKFLOW_STEP
 from iam_loadtest.scenario.builtin import DEFAULT_USERS, FIRST_USER, PUBLIC_CLIENT_SECRETS, PUBLIC_PASSWORD
 from iam_loadtest.scenario.secret import REFERENCE, SECRET_HELP
@@ -14,6 +15,7 @@ _SECRET_FIELDS = frozenset(
     {"client_secret", "client_assertion", "assertion", "password", "code", "access_token", "refresh_token"}
     | {"subject_token", "actor_token", "id_token", "token"}
 )
+_ABOUT_A_TOKEN = frozenset({RequestKind.INTROSPECT, RequestKind.REVOKE, RequestKind.USERINFO})
 
 
 def reference_problems(document: Mapping[str, Any], left_out: Set[str] = frozenset()) -> list[str]:
@@ -100,14 +102,18 @@ def _missing_token(
 ) -> Iterator[str]:
     earlier = chain[:index]
     where = f"workloads.{workload}.{index} is {chain[index]!r}"
-    grants = {steps[name].get("grant") for name in earlier}
-    if step.get("grant") == Grant.REFRESH_TOKEN and not grants - {Grant.CLIENT_CREDENTIALS.value}:
+    grants = {steps[name].get("grant") for name in earlier} - {None}
+    asked = step.get("grant") or step.get("request")
+    is_about_refresh = asked in _ABOUT_A_TOKEN and step.get("token") == "refresh_token"
+    if (asked == Grant.REFRESH_TOKEN or is_about_refresh) and not grants - {Grant.CLIENT_CREDENTIALS.value}:
         yield f"{where}, which needs a refresh token; put a step before it that gives one, such as grant: password."
-    if step.get("grant") == Grant.TOKEN_EXCHANGE:
+    elif asked in _ABOUT_A_TOKEN and not grants:
+        yield f"{where}, which needs a token; put a step before it that gives one."
+    if asked == Grant.TOKEN_EXCHANGE:
         source = step.get("subject_token_from")
         if source in steps and source not in earlier:
             yield f"{where}, which takes its subject token from {source!r}; that step must stand before it."
-        elif source is None and not earlier:
+        elif source is None and not grants:
             yield f"{where}, which needs a subject token; put a step before it that gives an access token."
 
 

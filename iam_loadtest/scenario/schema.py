@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from iam_loadtest.scenario.builtin import READY_WORKLOADS
 from iam_loadtest.scenario.model import Scenario, default_sections
 from iam_loadtest.scenario.objective import OBJECTIVE_HELP
 
@@ -16,11 +17,17 @@ def scenario_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "iam_loadtest scenario"
     schema["required"] = [key for key in schema["required"] if key not in default_sections()]
+    schema["properties"]["workloads"] = {"anyOf": [schema["properties"]["workloads"], _ready_workloads()]}
     nouns = schema["$defs"]
     nouns["Hook"]["properties"]["command"] = {**nouns["Hook"]["properties"]["command"], **_command()}
     nouns["Hook"] = {"anyOf": [_command(), nouns["Hook"]]}
     nouns["Objective"] = {"anyOf": [{**_TEXT, "description": OBJECTIVE_HELP}, nouns["Objective"]]}
     return schema
+
+
+def _ready_workloads() -> dict[str, Any]:
+    names = {"enum": list(READY_WORKLOADS)}
+    return {"type": "array", "items": names, "minItems": 1, "description": "ready-made workloads by name"}
 
 
 def _command() -> dict[str, Any]:

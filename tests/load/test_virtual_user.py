@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import gevent
 
-from iam_loadtest.flow.chain import UserLogin, prepare_step
+from iam_loadtest.flow.chain import UserLogin
 from iam_loadtest.flow.classify import classifier_for
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.prepare import ReadyWorkload
+from iam_loadtest.flow.token_step import token_step
 from iam_loadtest.load.clock import now_us
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.virtual_user import CUT_OFF, Answered, VirtualUser
@@ -27,7 +28,9 @@ LOGIN = UserLogin("ada", "pass")
 def workload() -> ReadyWorkload:
     client = ClientCredentials("c", "s")
     grants = {"issue": Grant.PASSWORD, "refresh": Grant.REFRESH_TOKEN}
-    steps = [prepare_step(name, Step(grant=grant, client="c"), client, "http://x/t") for name, grant in grants.items()]
+    steps = [
+        token_step(name, Step(grant=grant, client="c"), grant, client, "http://x/t") for name, grant in grants.items()
+    ]
     return ReadyWorkload("refresh", tuple(steps), [LOGIN], classifier_for("indigo-iam"))
 
 

@@ -20,6 +20,22 @@ JWT = "eyJraWQiOiJyc2ExIiwiYWxnIjoiUlMyNTYifQ.eyJzdWIiOiI4MGU1ZmI4ZC1iN2M4In0.c2
         ("opaque ZxYwVuTsRqPoNmLkJiHgFeDcBa gone", "opaque <token> gone"),
         ("after 123456 ms", "after <n> ms"),
         ("error 1213: Deadlock found", "error 1213: Deadlock found"),
+        (
+            "Connection is not available, request timed out after 3001ms.",
+            "Connection is not available, request timed out after <n>ms.",
+        ),
+        ("waited 1.5 s at 2026-11-22T20:27:01.123Z", "waited <n> s at <time>"),
+        ("2026-11-22 20:27:01,5 ERROR", "<time> ERROR"),
+        ("Process 182 waits for transaction 2310", "Process <n> waits for transaction <n>"),
+        ("executor-thread-839 failed", "executor-thread-<n> failed"),
+        ("no route to 10.1.2.3:3306", "no route to <host>"),
+        ("no route to [fe80::1]:80", "no route to <host>"),
+        ("Communications link failure to db-2.galera.example.org", "Communications link failure to <host>"),
+        ("connect to galera.example.org:3306 refused", "connect to <host> refused"),
+        ("see https://iam-1.example.org/error?id=7 for more", "see https://<host> for more"),
+        ("Authorization code for value aBcDeF was not found", "Authorization code for value <token> was not found"),
+        ("org.hibernate.exception.LockAcquisitionException: x", "org.hibernate.exception.LockAcquisitionException: x"),
+        ("SQLState: 40001 error 1213", "SQLState: <n> error 1213"),
         ("two\nlines\t and  spaces", "two lines and spaces"),
         ("invalid_client Bad client credentials", "invalid_client Bad client credentials"),
     ],
@@ -50,8 +66,11 @@ def test_redacting_twice_changes_nothing_more(words: list[str]) -> None:
     assert redact(once) == once
 
 
-@pytest.mark.parametrize("unit", ["a", "a_", "1", "a.", "abcdefg.", "password="])
+@pytest.mark.parametrize(
+    "unit",
+    ["a", "a_", "1", "a.", "abcdefg.", "password=", "1.", "[", "1-", "a-1.", "id ", "https://", "for value ", "12:"],
+)
 def test_a_long_hostile_text_is_read_once_not_once_per_letter(unit: str) -> None:
     """Quadratic patterns would need minutes here, and block every user of the process."""
-    for _ in range(100):
+    for _ in range(20):
         assert len(redact(unit * (20_000 // len(unit)))) <= MAX_TEXT

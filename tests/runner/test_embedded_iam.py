@@ -42,7 +42,7 @@ def test_it_answers_counts_and_leaves_its_log(tmp_path: Path) -> None:
         answers = [issue(iam.issuer) for _ in range(5)]
         assert [answer.status_code for answer in answers] == [200] * 5
         assert jwt.get_unverified_header(answers[0].json()["access_token"])["alg"] == "ES256"
-        assert iam.requests_by_grant() == Counter({"client_credentials": 5})
+        assert iam.requests_by_kind() == Counter({"client_credentials": 5})
     assert [path.name for path in tmp_path.iterdir()] == [IAM_LOG]
     with pytest.raises(requests.ConnectionError):
         issue(iam.issuer)
@@ -93,7 +93,7 @@ def test_an_iam_that_does_not_count_ends_the_trial(status: int | None) -> None:
     with serving() as server:
         url = server.url if status else "http://127.0.0.1:9/"
         with pytest.raises(TrialFailedError, match=r"the built-in IAM did not answer GET /metrics; see iam\.log\."):
-            EmbeddedIam(url).requests_by_grant()
+            EmbeddedIam(url).requests_by_kind()
 
 
 def test_counts_are_given_by_step() -> None:

@@ -1,0 +1,92 @@
+"""What a good answer gives to a flow, by what was asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from iam_loadtest.flow.message import Response
+from iam_loadtest.oidc.request_kind import RequestKind
+from iam_loadtest.oidc.token_response import MAX_BODY_BYTES, TokenResponseError, Tokens, json_object, parse_tokens
+from iam_loadtest.results.outcome import Outcome
+
+Answer = Tokens | None
+"""None where an answer is good and gives nothing that later steps need."""
+
+INTROSPECT_REVOKED: Final = "introspect_revoked"
+"""The kind of an introspection of a token whose revocation was acknowledged: it must not be active any more."""
+
+_COMPACT_JWS = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
+
+
+class BadAnswerError(Exception):
+    """A 2xx that is not what was asked for; the text says why and holds no token."""
+
+    def __init__(self, outcome: Outcome, detail: str) -> None:
+        super().__init__(detail)
+        self.outcome = outcome
+        self.detail = detail
+
+
+def read_answer(kind: str, response: Response) -> Answer:
+    """What a 2xx gives; raises BadAnswerError. A kind that is not known here is a grant: tokens are expected."""
+    try:
+        return _READERS.get(kind, _tokens)(response)
+    except TokenResponseError as error:
+        raise BadAnswerError(Outcome.PROTOCOL_ERROR, str(error)) from error
+
+
+def _tokens(response: Response) -> Tokens:
+    return parse_tokens(response.body)
+
+
+def _active(response: Response) -> None:
+    """RFC 7662 section 2.2. A token from a moment ago that is not active has not arrived at this node."""
+    if not _is_active(response):
+        raise BadAnswerError(Outcome.STALE_READ, "not active, though it was given out before")
+
+
+def _revoked(response: Response) -> None:
+    if _is_active(response):
+        raise BadAnswerError(Outcome.STALE_READ, "still active, though its revocation was acknowledged")
+
+
+def _is_active(response: Response) -> bool:
+    active = json_object(response.body).get("active")
+    if not isinstance(active, bool):
+        raise TokenResponseError("active is neither true nor false")
+    return active
+
+
+def _userinfo(response: Response) -> None:
+    """A JSON object with ``sub``, or a signed one (OpenID Connect Core section 5.3.2), which is not verified."""
+    if len(response.body) <= MAX_BODY_BYTES and _COMPACT_JWS.fullmatch(response.body):
+        return
+    if not isinstance(json_object(response.body).get("sub"), str):
+        raise TokenResponseError("no sub in the answer")
+
+
+def _nothing(_: Response) -> None:
+    """RFC 7009 section 2.2: the content of the answer says nothing."""
+
+
+def _discovery(response: Response) -> None:
+    if not isinstance(json_object(response.body).get("issuer"), str):
+        raise TokenResponseError("no issuer in the answer")
+
+
+def _jwks(response: Response) -> None:
+    keys = json_object(response.body).get("keys")
+    if not isinstance(keys, list) or not keys:
+        raise TokenResponseError("no keys in the answer")
+
+
+_READERS: Mapping[str, Callable[[Response], Answer]] = {
+    RequestKind.INTROSPECT: _active,
+    INTROSPECT_REVOKED: _revoked,
+    RequestKind.USERINFO: _userinfo,
+    RequestKind.REVOKE: _nothing,
+    RequestKind.DISCOVERY: _discovery,
+    RequestKind.JWKS: _jwks,
+}

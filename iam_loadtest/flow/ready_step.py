@@ -1,0 +1,44 @@
+"""A scenario's step made ready for an issuer."""
+
+from __future__ import annotations
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.flow.chain import ChainStep
+from iam_loadtest.flow.other_step import DocumentStep, UserinfoStep, token_form_step
+from iam_loadtest.flow.token_step import token_step
+from iam_loadtest.oidc.client_auth import AuthMethod, ClientCredentials
+from iam_loadtest.oidc.discovery import Endpoints, discovery_url
+from iam_loadtest.oidc.request_kind import RequestKind
+from iam_loadtest.scenario.step import Step
+
+_NOBODY = ClientCredentials("", method=AuthMethod.NONE)
+
+
+def ready_step(name: str, step: Step, client: ClientCredentials | None, endpoints: Endpoints) -> ChainStep:
+    """The step with everything encoded that does not change; UserError where the issuer has no endpoint for it."""
+    acting = client or _NOBODY
+    if step.grant is not None:
+        return token_step(name, step, step.grant, acting, endpoints.token)
+    label, kind = step.label or name, RequestKind(step.kind)
+    url = _endpoint(name, kind, endpoints)
+    if kind in {RequestKind.INTROSPECT, RequestKind.REVOKE}:
+        return token_form_step(name, step, kind, acting, url)
+    if kind is RequestKind.USERINFO:
+        return UserinfoStep(name, label, kind, url)
+    return DocumentStep(name, label, kind, url)
+
+
+def _endpoint(name: str, kind: RequestKind, endpoints: Endpoints) -> str:
+    url = {
+        RequestKind.INTROSPECT: endpoints.introspection,
+        RequestKind.USERINFO: endpoints.userinfo,
+        RequestKind.REVOKE: endpoints.revocation,
+        RequestKind.DISCOVERY: discovery_url(endpoints.issuer),
+        RequestKind.JWKS: endpoints.jwks,
+    }.get(kind)
+    if url is None:
+        raise UserError(
+            f"steps.{name} is request: {kind}, and {endpoints.issuer} names no endpoint for that in its discovery "
+            "document; leave the step out."
+        )
+    return url
