@@ -7,6 +7,8 @@ import sys
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+PERCENT_HELP = "a percentage from 0% to 100%, such as 5%"
 DURATION_HELP = "a number of seconds, or a text such as 90s, 10m, 1h30m or 250ms"
 
 
@@ -22,6 +24,17 @@ def parse_duration_s(value: object) -> float:
     if isinstance(value, str):
         return _finite(_parse_text(value.strip()))
     raise ValueError(f"must be {DURATION_HELP}")
+
+
+def parse_percent(value: object) -> float:
+    """The share that a text such as ``5%`` or ``0.5 %`` says: 0.05 or 0.005.
+
+    Raises ValueError for anything else: a bare number could be meant as either.
+    """
+    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or float(match[1]) > 100:
+        raise ValueError(f"must be {PERCENT_HELP}")
+    return float(match[1]) / 100
 
 
 def format_duration(seconds: float) -> str:

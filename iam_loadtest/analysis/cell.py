@@ -31,6 +31,7 @@ class CombinedPart:
     p80_ms: Estimate
     p95_ms: Estimate
     p99_ms: Estimate
+    p99_9_ms: Estimate
     max_ms: Estimate
 
     @property
@@ -116,7 +117,7 @@ def _combined(name: str, counted: Sequence[TrialSummary]) -> CombinedPart:
     )
 
 
-_LATENCIES = ("p50", "p80", "p95", "p99", "max")
+_LATENCIES = ("p50", "p80", "p95", "p99", "p99_9", "max")
 
 
 def _ms(part: Part, metric: str) -> float | None:

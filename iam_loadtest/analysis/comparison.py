@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import numpy as np
-from scipy import stats
-
 from iam_loadtest.analysis.cell import Cell
+from iam_loadtest.analysis.contrast import LEVEL, Contrast, Drift, Series, contrasts, holm
 from iam_loadtest.analysis.estimate import Estimate
+from iam_loadtest.analysis.load_model import is_open_model
+from iam_loadtest.analysis.margin import margins_of
+from iam_loadtest.analysis.resolution import TRIALS_TO_RANK, Resolution, resolution_rows, trials_to_resolve
 from iam_loadtest.analysis.summary import RunSummary
+from iam_loadtest.analysis.trial_summary import TrialSummary
+from iam_loadtest.scenario.margin import Margins
 
-TRIALS_TO_RANK = 3
-LEVEL = 0.95
-EQUIVALENCE_LEVEL = 0.90
-MAX_TRIALS_TO_RESOLVE = 200
+OPEN_MODEL = "in the open model throughput is the rate that was offered; p95 and failures tell topologies apart"
 
 
 class Verdict(StrEnum):
@@ -35,15 +35,18 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Compared:
-    """A metric that topologies are compared by. ``margin`` is the smallest ratio - 1 that matters."""
+    """A metric that topologies are compared by."""
 
     name: str
-    margin: float
     more_is_better: bool
 
+    def margin(self, margins: Margins) -> float:
+        """The smallest ratio - 1 of this metric that matters."""
+        return margins.throughput_share if self.more_is_better else margins.p95_share
 
-THROUGHPUT = Compared("throughput", 0.05, more_is_better=True)
-P95 = Compared("p95", 0.10, more_is_better=False)
+
+THROUGHPUT = Compared("throughput", more_is_better=True)
+P95 = Compared("p95", more_is_better=False)
 COMPARED = (THROUGHPUT, P95)
 
 
@@ -51,9 +54,11 @@ COMPARED = (THROUGHPUT, P95)
 class Comparison:
     """Candidate over baseline; ``low`` and ``high`` bound the ratio at 95 %, for all candidates of the workload.
 
-    ``not_ranked`` says why there is no verdict; then only the ratio of geometric means is given, where there is one.
-    ``p_value`` is adjusted by Holm over all comparisons of the run. ``trials_to_resolve`` is how many trials of each
-    topology would resolve the margin at the spread seen; None where these do or where it is over 200.
+    ``margin`` is the smallest ratio - 1 that matters. ``not_ranked`` says why there is no verdict; then only the ratio
+    of geometric means is given, where there is one. ``p_value`` is adjusted by Holm over all comparisons made together.
+    ``sd_log`` is the spread between trials, pooled; ``resolution`` what other numbers of trials could show at that
+    spread. ``trials_to_resolve`` is how many trials of each topology would resolve the margin; None where these do or
+    where it is over 200. ``drift`` is the trend over the order of trials that the figures allow for; None: none seen.
     """
 
     workload: str
@@ -61,6 +66,7 @@ class Comparison:
     topology: str
     metric: Compared
     ratio: float | None
+    margin: float = 0.0
     low: float | None = None
     high: float | None = None
     p_value: float | None = None
@@ -68,27 +74,44 @@ class Comparison:
     is_material: bool = False
     trials_to_resolve: int | None = None
     not_ranked: str | None = None
+    sd_log: float | None = None
+    resolution: tuple[Resolution, ...] = ()
+    drift: Drift | None = None
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest difference, as ratio - 1, that these trials could show: half the interval's width."""
+        if self.low is None or self.high is None:
+            return None
+        return math.sqrt(self.high / self.low) - 1
 
 
 @dataclass(frozen=True)
-class _Raw:
-    """One comparison before its p-value is adjusted for the others."""
+class Finding:
+    """A comparison before its p-value is adjusted for the others; without a contrast it is not ranked."""
 
     comparison: Comparison
-    p_value: float
-    equivalent: bool
-    sd_log: float
+    contrast: Contrast | None = None
+    candidates: int = 1
 
 
 def compare(summary: RunSummary) -> tuple[Comparison, ...]:
     """Every topology against the first one, per workload and metric; empty for a single topology."""
-    found: list[Comparison | _Raw] = []
+    margins = margins_of(summary.run.info.scenario)
+    is_open = is_open_model(summary.run.info.scenario)
+    found: list[Finding] = []
     for workload in summary.workloads:
         cells = summary.of_workload(workload)
         if cells and cells[0].topology == summary.topologies[0]:
             for metric in COMPARED:
-                found.extend(_against_baseline(cells, metric))
-    return _judged(found)
+                refusal = OPEN_MODEL if is_open and metric is THROUGHPUT else None
+                found += against(cells[0], cells[1:], metric, metric.margin(margins), refusal)
+    return judged(found)
+
+
+def comparisons_made(comparisons: Sequence[Comparison]) -> int:
+    """How many comparisons Holm's method allowed for."""
+    return sum(one.p_value is not None for one in comparisons)
 
 
 def estimate_of(cell: Cell, metric: Compared) -> Estimate:
@@ -96,14 +119,41 @@ def estimate_of(cell: Cell, metric: Compared) -> Estimate:
     return cell.requests.throughput_per_s if metric is THROUGHPUT else cell.chain.p95_ms
 
 
-def _against_baseline(cells: Sequence[Cell], metric: Compared) -> list[Comparison | _Raw]:
-    baseline, *others = cells
-    candidates = [cell for cell in others if _why_not(baseline, metric) is None and _why_not(cell, metric) is None]
-    raw = _compared(baseline, candidates, metric) if candidates else {}
-    return [raw.get(cell.topology) or _unranked(baseline, cell, metric) for cell in others]
+def series_of(cell: Cell, metric: Compared, with_order: bool = True) -> Series:
+    """The compared figure of each counted trial that has it, with the trials' places in the running order."""
+    known = [(value, one.order) for one in cell.counted if (value := _value_of(one, metric)) is not None]
+    return Series(tuple(value for value, _ in known), tuple(order for _, order in known) if with_order else ())
 
 
-def _why_not(cell: Cell, metric: Compared) -> str | None:
+def against(
+    baseline: Cell,
+    others: Sequence[Cell],
+    metric: Compared,
+    margin: float,
+    refusal: str | None = None,
+    with_order: bool = True,
+) -> list[Finding]:
+    """Each of the other cells against the baseline; ``refusal`` says why none of them may be ranked.
+
+    ``with_order`` is False where the trials were not interleaved: then a drift could not be told from a difference.
+    """
+    reasons = {cell.topology: refusal or why_not(baseline, metric) or why_not(cell, metric) for cell in others}
+    candidates = [cell for cell in others if reasons[cell.topology] is None]
+    control = series_of(baseline, metric, with_order)
+    found = contrasts(control, [series_of(cell, metric, with_order) for cell in candidates]) if candidates else ()
+    ranked = {cell.topology: contrast for cell, contrast in zip(candidates, found, strict=True)}
+    return [
+        Finding(
+            _comparison(baseline, cell, metric, margin, reasons[cell.topology]),
+            ranked.get(cell.topology),
+            len(candidates),
+        )
+        for cell in others
+    ]
+
+
+def why_not(cell: Cell, metric: Compared) -> str | None:
+    """Why the cell's figure may not be ranked; None where it may."""
     one = estimate_of(cell, metric)
     if one.trials < TRIALS_TO_RANK:
         counted = f"{one.trials} counted trial" + ("" if one.trials == 1 else "s")
@@ -113,95 +163,46 @@ def _why_not(cell: Cell, metric: Compared) -> str | None:
     return None if one.sd_log is not None else f"“{cell.topology}” has trials without a success"
 
 
-def _unranked(baseline: Cell, cell: Cell, metric: Compared) -> Comparison:
-    reason = _why_not(baseline, metric) or _why_not(cell, metric)
-    ratio = _ratio(estimate_of(cell, metric), estimate_of(baseline, metric))
-    return Comparison(cell.workload, baseline.topology, cell.topology, metric, ratio, not_ranked=reason)
+def judged(found: Sequence[Finding]) -> tuple[Comparison, ...]:
+    """The comparisons with their verdicts, allowing for how many were made."""
+    adjusted = iter(holm([one.contrast.p_value for one in found if one.contrast]))
+    return tuple(
+        _verdict(one.comparison, one.contrast, next(adjusted), one.candidates) if one.contrast else one.comparison
+        for one in found
+    )
 
 
-def _ratio(one: Estimate, baseline: Estimate) -> float | None:
-    return one.value / baseline.value if one.value and baseline.value else None
+def _value_of(trial: TrialSummary, metric: Compared) -> float | None:
+    if metric is THROUGHPUT:
+        return trial.requests.throughput_per_s if trial.requests else None
+    latency_us = trial.chain.latency.p95_us if trial.chain else None
+    return None if latency_us is None else latency_us / 1000
 
 
-def _compared(baseline: Cell, candidates: Sequence[Cell], metric: Compared) -> dict[str, _Raw]:
-    control = np.log(estimate_of(baseline, metric).values)
-    logs = [np.log(estimate_of(cell, metric).values) for cell in candidates]
-    sd_log, freedom = _pooled([control, *logs])
-    wide, narrow = (_intervals(control, logs, sd_log, freedom, level) for level in (LEVEL, EQUIVALENCE_LEVEL))
-    found = {}
-    for cell, own, (low, high), inner in zip(candidates, logs, wide, narrow, strict=True):
-        ratio = _ratio(estimate_of(cell, metric), estimate_of(baseline, metric))
-        comparison = Comparison(cell.workload, baseline.topology, cell.topology, metric, ratio, low, high)
-        inside = 1 / (1 + metric.margin) <= inner[0] and inner[1] <= 1 + metric.margin
-        found[cell.topology] = _Raw(comparison, _p_value(own, control, sd_log, freedom), inside, sd_log)
-    return found
+def _comparison(baseline: Cell, cell: Cell, metric: Compared, margin: float, reason: str | None) -> Comparison:
+    one, base = estimate_of(cell, metric), estimate_of(baseline, metric)
+    ratio = one.value / base.value if one.value and base.value else None
+    return Comparison(cell.workload, baseline.topology, cell.topology, metric, ratio, margin, not_ranked=reason)
 
 
-def _pooled(samples: Sequence[np.ndarray]) -> tuple[float, int]:
-    """Standard deviation within samples, pooled, and its degrees of freedom."""
-    freedom = sum(len(sample) - 1 for sample in samples)
-    squares = sum(float(((sample - sample.mean()) ** 2).sum()) for sample in samples)
-    return math.sqrt(squares / freedom), freedom
-
-
-def _intervals(
-    control: np.ndarray, samples: Sequence[np.ndarray], sd_log: float, freedom: int, level: float
-) -> list[tuple[float, float]]:
-    """Intervals of the ratios, covering all of them at once with the given probability."""
-    if len(samples) == 1 or sd_log == 0:
-        factor = float(stats.t.ppf((1 + level) / 2, freedom))
-        return [_around(sample, control, factor * sd_log) for sample in samples]
-    result = stats.dunnett(*samples, control=control, rng=np.random.default_rng(1))
-    bounds = result.confidence_interval(level)
-    return [(math.exp(low), math.exp(high)) for low, high in zip(bounds.low, bounds.high, strict=True)]
-
-
-def _around(sample: np.ndarray, control: np.ndarray, half_unit: float) -> tuple[float, float]:
-    middle = float(sample.mean() - control.mean())
-    half = half_unit * math.sqrt(1 / len(sample) + 1 / len(control))
-    return math.exp(middle - half), math.exp(middle + half)
-
-
-def _p_value(sample: np.ndarray, control: np.ndarray, sd_log: float, freedom: int) -> float:
-    difference = abs(float(sample.mean() - control.mean()))
-    if sd_log == 0:
-        return 0.0 if difference else 1.0
-    t = difference / (sd_log * math.sqrt(1 / len(sample) + 1 / len(control)))
-    return float(2 * stats.t.sf(t, freedom))
-
-
-def _judged(found: Sequence[Comparison | _Raw]) -> tuple[Comparison, ...]:
-    adjusted = iter(holm([one.p_value for one in found if isinstance(one, _Raw)]))
-    return tuple(_verdict(one, next(adjusted)) if isinstance(one, _Raw) else one for one in found)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values adjusted for making all these comparisons (Holm 1979), in the order given."""
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, p_values[i] * (len(p_values) - rank)))
-        adjusted[i] = highest
-    return adjusted
-
-
-def _verdict(raw: _Raw, p_value: float) -> Comparison:
-    one = replace(raw.comparison, p_value=p_value)
-    margin, low, high = one.metric.margin, one.low or 0.0, one.high or math.inf
-    apart = (low > 1 or high < 1) and p_value < 1 - LEVEL
-    if apart:
+def _verdict(plain: Comparison, contrast: Contrast, p_value: float, candidates: int) -> Comparison:
+    (low, high), inner, margin = contrast.interval, contrast.equivalence_interval, plain.margin
+    trials = round(contrast.freedom / (candidates + 1)) + 1
+    one = replace(
+        plain,
+        ratio=contrast.ratio,
+        low=low,
+        high=high,
+        p_value=p_value,
+        sd_log=contrast.sd_log,
+        resolution=resolution_rows(contrast.sd_log, trials, candidates),
+        drift=contrast.drift,
+    )
+    if (low > 1 or high < 1) and p_value < 1 - LEVEL:
         better = (low > 1) == one.metric.more_is_better
         material = low > 1 + margin or high < 1 / (1 + margin)
         return replace(one, verdict=Verdict.BETTER if better else Verdict.WORSE, is_material=material)
-    if raw.equivalent:
+    if 1 / (1 + margin) <= inner[0] and inner[1] <= 1 + margin:
         return replace(one, verdict=Verdict.EQUIVALENT)
-    return replace(one, verdict=Verdict.INCONCLUSIVE, trials_to_resolve=trials_to_resolve(raw.sd_log, margin))
-
-
-def trials_to_resolve(sd_log: float, margin: float) -> int | None:
-    """Trials of each of two topologies whose 95 % interval is no wider than the margin to either side."""
-    for trials in range(TRIALS_TO_RANK, MAX_TRIALS_TO_RESOLVE + 1):
-        half = float(stats.t.ppf((1 + LEVEL) / 2, 2 * trials - 2)) * sd_log * math.sqrt(2 / trials)
-        if half <= math.log1p(margin):
-            return trials
-    return None
+    needed = trials_to_resolve(contrast.sd_log, margin, candidates)
+    return replace(one, verdict=Verdict.INCONCLUSIVE, trials_to_resolve=needed)

@@ -24,6 +24,7 @@ class Latency:
     p80_us: int | None = None
     p95_us: int | None = None
     p99_us: int | None = None
+    p99_9_us: int | None = None
     max_us: int | None = None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-PERMILLE = {"p50": 500, "p80": 800, "p95": 950, "p99": 990}
+PERMILLE = {"p50": 500, "p80": 800, "p95": 950, "p99": 990, "p99_9": 999}
 """The percentiles of every table, in thousandths, so that ranks are exact integers."""
 
 

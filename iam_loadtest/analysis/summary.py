@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,8 @@ def summarise_run(run: Run) -> RunSummary:
     """The summary of a run. One trial is in memory at a time."""
     steps = steps_of_workloads(run.info.scenario)
     trials = tuple(
-        summarise_trial(run.trial_directory(trial), trial, steps.get(trial.workload, ())) for trial in run.trials
+        replace(summarise_trial(run.trial_directory(trial), trial, steps.get(trial.workload, ())), order=order)
+        for order, trial in enumerate(run.trials, start=1)
     )
     pairs = [(planned.topology, planned.workload) for planned in run.info.plan]
     pairs += [(trial.topology, trial.workload) for trial in run.trials]

@@ -27,6 +27,7 @@ class TrialSummary:
 
     ``excluded`` says why the trial does not count in combined figures; None where it counts.
     ``rows`` is what the samples file holds, ramp included; ``cautions`` are the trial's own and those of its figures.
+    ``order`` is the trial's place in the running order of its run, from 1.
     ``half_change`` is the throughput of the window's second half over that of its first, less one.
     ``distribution`` is that of the successful chains; ``backends`` is empty where answers name none.
     """
@@ -43,6 +44,7 @@ class TrialSummary:
     half_change: float | None = None
     distribution: Distribution | None = None
     backends: tuple[Backend, ...] = ()
+    order: int = 0
 
     @property
     def is_counted(self) -> bool:

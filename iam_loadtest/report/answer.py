@@ -151,7 +151,7 @@ def _with_ratio(one: Comparison, is_short: bool) -> str:
     name, ratio = quoted(one.topology), f"×{number(one.ratio)}"
     if is_short:
         return f"{name} ({ratio})"
-    tell = f"; {one.trials_to_resolve} trials each would tell {one.metric.margin * 100:g} %"
+    tell = f"; {one.trials_to_resolve} trials each would tell {one.margin * 100:g} %"
     return f"{name} ({ratio}, 95 % interval {interval_words(one)}{tell if one.trials_to_resolve else ''})"
 
 

@@ -72,13 +72,13 @@ def _ratios(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[
         better = "right of ×1 is better" if metric.more_is_better else "left of ×1 is better"
         caption = (
             f"Ratio of geometric means with 95 % interval over trials, for all topologies of a workload at once. "
-            f"Shaded: margin of {metric.margin * 100:g} %. Load: {load_words(summary)}."
+            f"Shaded: margin of {own[0].margin * 100:g} %. Load: {load_words(summary)}."
         )
         words = [f"{one.workload}, {one.topology}: {ratio_words(one)}" for one in own]
         alt = f"{title}, ratio with 95 % interval. {'; '.join(words)}."
         note = "An interval that crosses ×1 shows no difference; inside the shaded margin it would not matter."
         axis = f"ratio, log scale ({better})"
-        make = partial(forest_figure, title, axis, caption, metric, groups, looks(summary.topologies))
+        make = partial(forest_figure, title, axis, caption, groups, looks(summary.topologies))
         yield draw(f"ratio_{metric.name}", title, alt, note, make)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iam_loadtest.analysis.comparison import MAX_TRIALS_TO_RESOLVE, Comparison, Verdict
+from iam_loadtest.analysis.comparison import Comparison, Verdict
+from iam_loadtest.analysis.resolution import MAX_TRIALS_TO_RESOLVE
 from iam_loadtest.report.table import Column, Entry, Table, whole, words
 from iam_loadtest.report.text import NO_DATA, number
 

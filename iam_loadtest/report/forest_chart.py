@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from iam_loadtest.analysis.comparison import Compared, Comparison
+from iam_loadtest.analysis.comparison import Comparison
 from iam_loadtest.report.chart_style import (
     HEAD_IN,
     ROW_IN,
@@ -30,7 +30,6 @@ def forest_figure(
     title: str,
     axis_label: str,
     caption: str,
-    metric: Compared,
     groups: Sequence[tuple[str, Sequence[Comparison]]],
     look: dict[str, Look],
 ) -> Figure:
@@ -41,7 +40,7 @@ def forest_figure(
     figure, height_in = new_figure(title, caption, body_in, frame)
     axes = add_axes(figure, height_in, frame, frame.top, body_in)
     bare(axes)
-    _set_scale(axes, rows, metric)
+    _set_scale(axes, rows)
     axes.set_xlabel(axis_label)
     axes.set_ylim(body_in, 0)
     axes.set_yticks([])
@@ -55,9 +54,9 @@ def forest_figure(
     return figure
 
 
-def _set_scale(axes: Axes, rows: Sequence[Comparison], metric: Compared) -> None:
+def _set_scale(axes: Axes, rows: Sequence[Comparison]) -> None:
     bounds = [bound for one in rows for bound in (one.low, one.high, one.ratio) if bound]
-    margin = 1 + metric.margin
+    margin = 1 + rows[0].margin
     low, high = min([*bounds, 1 / margin]) / 1.05, max([*bounds, margin]) * 1.05
     axes.set_xscale("log")
     axes.set_xlim(low, high)

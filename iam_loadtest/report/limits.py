@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from iam_loadtest.analysis.comparison import TRIALS_TO_RANK, Comparison, Verdict
+from iam_loadtest.analysis.comparison import Comparison, Verdict
+from iam_loadtest.analysis.resolution import TRIALS_TO_RANK
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.load_model import is_built_in
 from iam_loadtest.report.text import listed, plural, quoted

@@ -12,7 +12,7 @@ from iam_loadtest.analysis.part import Part
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.analysis.trial_summary import TrialSummary
 
-_ESTIMATES = ("throughput_per_s", "attempted_per_s", "p50_ms", "p80_ms", "p95_ms", "p99_ms", "max_ms")
+_ESTIMATES = ("throughput_per_s", "attempted_per_s", "p50_ms", "p80_ms", "p95_ms", "p99_ms", "p99_9_ms", "max_ms")
 COLUMNS = (
     "row",
     "topology",
@@ -66,7 +66,7 @@ def _trial_rows(one: TrialSummary) -> Iterator[Row]:
 
 def _part_values(part: Part) -> Row:
     latency = part.latency
-    microseconds = (latency.p50_us, latency.p80_us, latency.p95_us, latency.p99_us, latency.max_us)
+    microseconds = (latency.p50_us, latency.p80_us, latency.p95_us, latency.p99_us, latency.p99_9_us, latency.max_us)
     milliseconds = [None if value is None else value / 1000 for value in microseconds]
     values = (part.throughput_per_s, part.attempted_per_s, *milliseconds)
     return {

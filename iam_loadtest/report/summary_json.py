@@ -14,7 +14,7 @@ from iam_loadtest.analysis.trial_summary import TrialSummary
 
 SUMMARY_FORMAT = 1
 _RATES = ("throughput_per_s", "attempted_per_s")
-_LATENCIES = ("p50_ms", "p80_ms", "p95_ms", "p99_ms", "max_ms")
+_LATENCIES = ("p50_ms", "p80_ms", "p95_ms", "p99_ms", "p99_9_ms", "max_ms")
 
 
 def summary_document(summary: RunSummary, comparisons: Sequence[Comparison]) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _comparison(one: Comparison) -> dict[str, Any]:
         "baseline": one.baseline,
         "topology": one.topology,
         "metric": one.metric.name,
-        "margin": one.metric.margin,
+        "margin": one.margin,
         "ratio": _number(one.ratio),
         "ci95_low": _number(one.low),
         "ci95_high": _number(one.high),
@@ -83,6 +83,9 @@ def _comparison(one: Comparison) -> dict[str, Any]:
         "verdict": one.verdict and str(one.verdict),
         "material": one.is_material,
         "trials_to_resolve": one.trials_to_resolve,
+        "detectable": _number(one.detectable),
+        "sd_log": _number(one.sd_log),
+        "drift_per_trial": one.drift and _number(one.drift.per_trial),
         "not_ranked_because": one.not_ranked,
     }
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from iam_loadtest.units import DURATION_HELP, parse_duration_s
+from iam_loadtest.units import DURATION_HELP, PERCENT_HELP, parse_duration_s, parse_percent
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
 NAME_HELP = "1 to 40 letters, digits, - and _, starting with a letter or digit"
@@ -19,6 +19,12 @@ DurationS = Annotated[
     BeforeValidator(parse_duration_s),
     WithJsonSchema({"type": ["string", "number"], "description": DURATION_HELP}),
 ]
+Share = Annotated[
+    float,
+    BeforeValidator(parse_percent),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$", "description": PERCENT_HELP}),
+]
+"""A percentage in a file, a share from 0 to 1 once read."""
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Switch = Annotated[bool, Field(strict=True)]

@@ -8,15 +8,18 @@ from pydantic import Field
 
 from iam_loadtest.scenario import builtin
 from iam_loadtest.scenario.client import Client, Users
+from iam_loadtest.scenario.demand import Demand
 from iam_loadtest.scenario.error_rule import ErrorRule
 from iam_loadtest.scenario.fields import Name, Noun, Whole
 from iam_loadtest.scenario.hook import Hooks
 from iam_loadtest.scenario.load import Load
+from iam_loadtest.scenario.margin import Margins
 from iam_loadtest.scenario.objective import Objective
 from iam_loadtest.scenario.secret import SecretRef
 from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target
 from iam_loadtest.scenario.topology import Topology
+from iam_loadtest.scenario.validity import Validity
 
 
 class Scenario(Noun):
@@ -40,6 +43,9 @@ class Scenario(Noun):
     load: Load = Field(default_factory=Load, description="how hard and how long")
     topologies: dict[Name, Topology] = Field(min_length=1, description="deployments that are compared, baseline first")
     objectives: tuple[Objective, ...] = Field(default=(), description="limits that must be kept")
+    margins: Margins = Field(default_factory=Margins, description="smallest differences that matter in comparisons")
+    validity: Validity = Field(default_factory=Validity, description="which trials count")
+    demand: Demand | None = Field(default=None, description="what the service has to carry in real use")
 
     def target_of(self, topology: str) -> Target:
         """The scenario's target with the topology's own keys on top."""

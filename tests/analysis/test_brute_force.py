@@ -35,7 +35,7 @@ SAMPLES = st.lists(
 # quantile_disc is the smallest value whose cumulative share reaches p: the definition that the report uses.
 DUCKDB = """
 select step, count(*), count(*) filter (outcome = 'ok'),
-       quantile_disc(latency_us + late_us::bigint, [0.5, 0.8, 0.95, 0.99]) filter (outcome = 'ok'),
+       quantile_disc(latency_us + late_us::bigint, [0.5, 0.8, 0.95, 0.99, 0.999]) filter (outcome = 'ok'),
        max(latency_us + late_us::bigint) filter (outcome = 'ok')
 from read_parquet($1) where started_us >= $2 and started_us < $3 group by step
 """
@@ -63,6 +63,7 @@ def _ours(summary: TrialSummary) -> Figures:
             part.latency.p80_us,
             part.latency.p95_us,
             part.latency.p99_us,
+            part.latency.p99_9_us,
             part.latency.max_us,
         )
         for part in parts
@@ -71,7 +72,7 @@ def _ours(summary: TrialSummary) -> Figures:
 
 def _by_duckdb(samples: Path) -> Figures:
     rows = duckdb.execute(DUCKDB, [str(samples), START_US, END_US]).fetchall()
-    return {step: (count, ok / 2, *(found or [None] * 4), highest) for step, count, ok, found, highest in rows}
+    return {step: (count, ok / 2, *(found or [None] * 5), highest) for step, count, ok, found, highest in rows}
 
 
 def _by_pandas(samples: Path) -> Figures:
@@ -81,11 +82,11 @@ def _by_pandas(samples: Path) -> Figures:
     for step, own in table.groupby("step", observed=True):
         good = own[own["outcome"] == "ok"]
         latency = good["latency_us"].astype("int64") + good["late_us"].astype("int64")
-        quantiles = [_quantile(latency, p) for p in (50, 80, 95, 99, 100)]
+        quantiles = [_quantile(latency, p) for p in (500, 800, 950, 990, 999, 1000)]
         figures[str(step)] = (len(own), len(good) / 2, *quantiles)
     return figures
 
 
-def _quantile(values: pd.Series[int], percent: int) -> int | None:
+def _quantile(values: pd.Series[int], permille: int) -> int | None:
     ordered = sorted(values.tolist())
-    return next((value for i, value in enumerate(ordered, 1) if i * 100 >= percent * len(ordered)), None)
+    return next((value for i, value in enumerate(ordered, 1) if i * 1000 >= permille * len(ordered)), None)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from iam_loadtest.analysis.comparison import Comparison, Verdict, compare, holm, trials_to_resolve
+from iam_loadtest.analysis.comparison import OPEN_MODEL, Comparison, Verdict, compare, comparisons_made
+from iam_loadtest.analysis.contrast import holm
 from iam_loadtest.analysis.estimate import estimate
 
 from .cells import Figures, summary_of
@@ -157,16 +158,28 @@ def test_many_comparisons_need_more_evidence() -> None:
     assert found.verdict is Verdict.INCONCLUSIVE
 
 
-@pytest.mark.parametrize(("sd_log", "trials"), [(0.0, 3), (0.5, None)])
-def test_trials_to_resolve_at_the_ends(sd_log: float, trials: int | None) -> None:
-    """Without spread the fewest do; with half of the value there are not enough trials in a lifetime."""
-    assert trials_to_resolve(sd_log, 0.05) == trials
+def test_margins_are_those_of_the_scenario() -> None:
+    """Two per cent beyond doubt: within a margin of 5 %, materially better beyond one of 1 %."""
+    cells = {("base", "access"): steady(100, 50, 0.0005), ("other", "access"): steady(102, 50, 0.0005)}
+    scenario = {"margins": {"throughput_share": 0.01, "p95_share": 0.2}}
+    throughput, p95 = compare(summary_of(cells, scenario))
+    assert (throughput.margin, throughput.is_material, p95.margin) == (0.01, True, 0.2)
 
 
-def test_trials_to_resolve_fit_the_half_widths_of_the_method() -> None:
-    """At a spread of 5 %, five trials give about 7.6 % and three 12 %: 8 % need five, 4.6 % at 2 % need three."""
-    assert trials_to_resolve(0.05, 0.08) == 5
-    assert trials_to_resolve(0.02, 0.047) == 3
+def test_throughput_ranks_nothing_in_the_open_model() -> None:
+    """It is the rate that was offered; p95 is compared all the same."""
+    cells = {("base", "access"): steady(100, 50), ("other", "access"): steady(200, 25)}
+    throughput, p95 = compare(summary_of(cells, {"load": {"arrival_rate_per_s": 50}}))
+    assert (throughput.verdict, throughput.not_ranked) == (None, OPEN_MODEL)
+    assert p95.verdict is Verdict.BETTER
+
+
+def test_what_could_have_been_seen_is_half_the_interval_s_width() -> None:
+    """Three trials each at the spread seen."""
+    throughput, _ = two(steady(101, 50, 0.05))
+    row = next(row for row in throughput.resolution if row.trials == 3)
+    assert throughput.detectable == pytest.approx(row.half_width)
+    assert comparisons_made((throughput,)) == 1
 
 
 @pytest.mark.parametrize("spread", [0.01, 0.04])

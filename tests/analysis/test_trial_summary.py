@@ -29,7 +29,7 @@ def test_a_row_counts_when_it_started_in_the_window(tmp_path: Path) -> None:
     issue = summary.part("issue")
     assert issue is not None
     assert (issue.requests, issue.ok) == (3, 3)
-    assert issue.latency == Latency(30_000, 40_000_000, 40_000_000, 40_000_000, 40_000_000)
+    assert issue.latency == Latency(30_000, *[40_000_000] * 5)
 
 
 def test_throughput_is_successful_requests_per_second_of_the_window(tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ from pydantic.fields import FieldInfo
 
 from iam_loadtest.cli import cli
 from iam_loadtest.scenario.client import Client, Users
+from iam_loadtest.scenario.demand import Demand
 from iam_loadtest.scenario.error_rule import ErrorRule
 from iam_loadtest.scenario.hook import Hook, Hooks
 from iam_loadtest.scenario.load import Load
 from iam_loadtest.scenario.load_file import load_scenario, parse_scenario
+from iam_loadtest.scenario.margin import Margins
 from iam_loadtest.scenario.model import Scenario, default_sections
 from iam_loadtest.scenario.objective import Objective
 from iam_loadtest.scenario.plan import make_plan
@@ -27,6 +29,7 @@ from iam_loadtest.scenario.schema import scenario_schema
 from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target
 from iam_loadtest.scenario.topology import EmbeddedTopology, IamSettings, UrlTopology
+from iam_loadtest.scenario.validity import Validity
 from iam_loadtest.units import parse_duration_s
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -38,6 +41,7 @@ NOUNS: dict[str, type[BaseModel]] = {
     for noun in (
         *(Scenario, Client, Users, Step, Load, Target, Hooks, Hook),
         *(UrlTopology, EmbeddedTopology, IamSettings, ErrorRule, Objective),
+        *(Margins, Validity, Demand),
     )
 }
 ENVIRONMENT = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iam_loadtest.units import format_duration, parse_duration_s
+from iam_loadtest.units import format_duration, parse_duration_s, parse_percent
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,18 @@ def test_reading_what_was_written_is_close(seconds: float) -> None:
     """Rounding costs at most half a millisecond, a twentieth of a second, half a second or half a minute."""
     step = 0.001 if seconds < 1 else 0.1 if seconds < 60 else 1 if seconds < 3600 else 60
     assert abs(parse_duration_s(format_duration(seconds)) - seconds) <= step
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("5%", 0.05), ("0.5 %", 0.005), (" 10% ", 0.1), ("0%", 0), ("100%", 1), ("12.5%", 0.125)]
+)
+def test_a_percentage_is_read_as_a_share(text: str, share: float) -> None:
+    """Five of a hundred is 0.05."""
+    assert parse_percent(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("value", ["5", "", "%", "-5%", "101%", "5%%", 5, 0.05, None, True, [5]])
+def test_what_is_no_percentage_is_refused(value: object) -> None:
+    """A bare number could be meant as a percentage or as a share."""
+    with pytest.raises(ValueError, match="must be a percentage"):
+        parse_percent(value)
