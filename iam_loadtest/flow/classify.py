@@ -36,7 +36,7 @@ class Classifier:
     def judge(self, request: Request, response: Response, latency_s: float) -> Judgement:
         """What the answer to a request came to."""
         if response.failure is not None:
-            return Judgement(response.failure, None, redact(response.detail))
+            return Judgement(response.failure, None, response.detail)
         if 200 <= response.status < 300:
             return _judge_success(request, response)
         return self._judge_refusal(request, response, latency_s)
