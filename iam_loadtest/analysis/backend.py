@@ -10,7 +10,6 @@ import numpy as np
 from iam_loadtest.analysis.part import add_outcomes
 from iam_loadtest.analysis.rows import Rows
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.results.sample import WORKFLOW_STEP
 from iam_loadtest.results.trial import WindowMarks
 
 UNNAMED = ""
@@ -52,9 +51,7 @@ class BackendCounter:
         start_us, end_us = self._marks.window_start_us, self._marks.window_end_us
         if start_us is None or end_us is None:
             return
-        chosen = (rows.started_us >= start_us) & (rows.started_us < end_us)
-        if WORKFLOW_STEP in rows.steps:
-            chosen &= rows.step != rows.steps.index(WORKFLOW_STEP)
+        chosen = rows.is_request & (rows.started_us >= start_us) & (rows.started_us < end_us)
         pairs = rows.backend[chosen] * len(rows.outcomes) + rows.outcome[chosen]
         for pair, count in enumerate(np.bincount(pairs)):
             if count:

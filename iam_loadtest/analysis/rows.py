@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from iam_loadtest.results.sample import is_chain_step
+
 BATCH_ROWS = 131_072
 _COLUMNS = ["started_us", "step", "latency_us", "late_us", "outcome", "backend"]
 
@@ -38,6 +40,13 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.started_us)
+
+    @property
+    def is_request(self) -> npt.NDArray[np.bool_]:
+        """For each row whether it is a request, not a whole chain."""
+        if not len(self):
+            return np.zeros(0, bool)
+        return np.array([not is_chain_step(step) for step in self.steps], bool)[self.step]
 
 
 def read_rows(path: Path) -> Iterator[Rows]:

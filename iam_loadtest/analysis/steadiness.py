@@ -8,7 +8,6 @@ import numpy as np
 
 from iam_loadtest.analysis.rows import Rows
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.results.sample import WORKFLOW_STEP
 from iam_loadtest.results.trial import Caution, WindowMarks
 
 MAX_DIFFERENCE = 0.05
@@ -38,8 +37,7 @@ class HalvesCounter:
         if start_us is None or end_us is None or Outcome.OK not in rows.outcomes:
             return
         good = rows.outcome == rows.outcomes.index(Outcome.OK)
-        if WORKFLOW_STEP in rows.steps:
-            good &= rows.step != rows.steps.index(WORKFLOW_STEP)
+        good &= rows.is_request
         middle_us = (start_us + end_us) // 2
         started_us = rows.started_us[good]
         self.first += int(np.count_nonzero((started_us >= start_us) & (started_us < middle_us)))

@@ -81,10 +81,19 @@ def steps_of_workloads(scenario: Mapping[str, Any]) -> dict[str, tuple[str, ...]
     if not isinstance(workloads, Mapping):
         return {}
     return {
-        name: tuple(_label(scenario.get("steps"), step) for step in steps if isinstance(step, str))
-        for name, steps in workloads.items()
-        if isinstance(steps, Sequence) and not isinstance(steps, str)
+        name: tuple(dict.fromkeys(_label(scenario.get("steps"), step) for step in _steps(workloads, workload)))
+        for name, workload in workloads.items()
     }
+
+
+def _steps(workloads: Mapping[str, Any], workload: object) -> list[str]:
+    """The steps of a workload, those of ``prime`` first; of a mix those of its parts."""
+    if isinstance(workload, Mapping):
+        parts = [workloads.get(name) for name in workload.get("mix") or ()]
+        own = [*(workload.get("prime") or ()), *(workload.get("steps") or ())]
+        return [*own, *(step for part in parts for step in _steps({}, part))]
+    steps = workload if isinstance(workload, Sequence) and not isinstance(workload, str) else ()
+    return [step for step in steps if isinstance(step, str)]
 
 
 def _label(steps: object, name: str) -> str:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from iam_loadtest.analysis.percentile import PERMILLE, percentiles
 from iam_loadtest.analysis.rows import Rows
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.results.sample import WORKFLOW_STEP
 
 MAX_BINS = 240
 CHAINS_FOR_P95 = 20
@@ -47,9 +46,7 @@ class TimelineCounter:
 
     def add(self, rows: Rows) -> None:
         """Count the requests of one batch, and keep the latencies of its successful chains."""
-        chain = np.zeros(len(rows), bool)
-        if WORKFLOW_STEP in rows.steps:
-            chain = rows.step == rows.steps.index(WORKFLOW_STEP)
+        chain = ~rows.is_request
         started = rows.started_us >= 0
         ok = np.zeros(len(rows), bool)
         if Outcome.OK in rows.outcomes:

@@ -17,7 +17,7 @@ from iam_loadtest.analysis.rows import Rows, UnreadableSamplesError, read_rows
 from iam_loadtest.analysis.server_count import count_cautions
 from iam_loadtest.analysis.steadiness import HalvesCounter
 from iam_loadtest.analysis.timeline import Timeline, TimelineCounter
-from iam_loadtest.results.sample import WORKFLOW_STEP
+from iam_loadtest.results.sample import WORKFLOW_STEP, is_chain_step
 from iam_loadtest.results.trial import SAMPLES_FILE, Caution, Trial, WindowMarks
 
 
@@ -28,7 +28,8 @@ class TrialSummary:
     ``excluded`` says why the trial does not count in combined figures; None where it counts.
     ``rows`` is what the samples file holds, ramp included; ``cautions`` are the trial's own and those of its figures.
     ``order`` is the trial's place in the running order of its run, from 1.
-    ``half_change`` is the throughput of the window's second half over that of its first, less one.
+    ``steps`` are the requests, and where chains of several workloads are mixed, the chains of each; ``chain`` is of
+    all of them together. ``half_change`` is the throughput of the window's second half over its first's, less one.
     ``distribution`` is that of the successful chains; ``backends`` is empty where answers name none.
     """
 
@@ -85,7 +86,7 @@ def _summary(path: Path, trial: Trial, step_order: Sequence[str]) -> TrialSummar
     return replace(
         whole,
         window_s=window_s,
-        requests=all_requests(steps, window_s),
+        requests=all_requests([part for part in steps if not is_chain_step(part.name)], window_s),
         chain=next((part for part in parts if part.name == WORKFLOW_STEP), None),
         steps=steps,
         half_change=halves.change,
@@ -101,8 +102,9 @@ def _count_window(counters: dict[str, PartCounter], rows: Rows, marks: WindowMar
     for code, step in enumerate(rows.steps):
         chosen = inside & (rows.step == code)
         if chosen.any():
-            counter = counters.setdefault(step, PartCounter())
-            counter.add(rows.latency_us[chosen], rows.outcome[chosen], rows.outcomes)
+            for name in (step, WORKFLOW_STEP) if is_chain_step(step) and step != WORKFLOW_STEP else (step,):
+                counter = counters.setdefault(name, PartCounter())
+                counter.add(rows.latency_us[chosen], rows.outcome[chosen], rows.outcomes)
 
 
 def in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:

@@ -37,7 +37,7 @@ def calibrate(scenario: Path | None, seconds: float, workload: str | None) -> No
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    click.echo(summary(found, noun.workloads[found.workload], noun.load.workers))
+    click.echo(summary(found, noun.steps_of(found.workload), noun.load.workers))
 
 
 def summary(found: Calibration, steps: tuple[str, ...], workers: int) -> str:

@@ -57,7 +57,7 @@ def _check_workloads(scenario: Scenario, topology: str, issuer: str, directory: 
     with Preflight(issuer, scenario.target_of(topology), directory) as preflight:
         preflight.await_health()
         endpoints = preflight.discover()
-        for name in scenario.workloads:
+        for name in dict.fromkeys(chain for tried in scenario.tried_workloads for chain in scenario.chains_of(tried)):
             checked, tokens = preflight.walk(prepare_workload(scenario, name, endpoints, directory))
             for step in checked:
                 good = step.outcome == "ok"

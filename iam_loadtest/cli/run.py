@@ -97,7 +97,7 @@ def _calibrate(directory: Path, scenario: Scenario, silent: bool) -> None:
         click.echo(f"Interrupted; go on with: iam-loadtest run --resume {directory}", err=True)
         sys.exit(EXIT_INTERRUPTED)
     if not silent:
-        click.echo(summary(found, scenario.workloads[found.workload], scenario.load.workers))
+        click.echo(summary(found, scenario.steps_of(found.workload), scenario.load.workers))
 
 
 def _finish(outcome: RunOutcome, scenario: Scenario, with_report: bool, silent: bool) -> int:

@@ -59,9 +59,12 @@ class ChainStep(ABC):
         """Adopt what a good answer gave."""
 
 
-def chain(steps: Sequence[ChainStep], user: UserLogin) -> Flow:
-    """The flow of one chain: each refresh token that comes back is adopted."""
-    held = Held()
+def chain(steps: Sequence[ChainStep], user: UserLogin, held: Held | None = None) -> Flow:
+    """The flow of one chain: each refresh token that comes back is adopted.
+
+    ``held`` is what earlier steps gave; it takes what these give, so two chains must not have the same at once.
+    """
+    held = held or Held()
     for step in steps:
         step.take(held, (yield step.request(held, user)))
 

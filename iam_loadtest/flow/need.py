@@ -39,7 +39,7 @@ def _missing_secrets(scenario: Scenario, directory: Path, environ: Mapping[str, 
 
 
 def _secrets(scenario: Scenario) -> Iterator[tuple[str, SecretRef]]:
-    steps = dict.fromkeys(step for chain in scenario.workloads.values() for step in chain)
+    steps = dict.fromkeys(step for name in scenario.tried_workloads for step in scenario.steps_of(name))
     for name in dict.fromkeys(client for step in steps if (client := scenario.steps[step].client)):
         secret = scenario.clients[name].secret
         if secret is not None:

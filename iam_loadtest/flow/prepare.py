@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,16 +16,21 @@ from iam_loadtest.oidc.client_auth import ClientCredentials
 from iam_loadtest.oidc.discovery import Endpoints
 from iam_loadtest.scenario.client import Client, Users
 from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.step import Step
 
 
 @dataclass(frozen=True)
 class ReadyWorkload:
-    """A workload as a worker runs it. Holds secrets; neither they nor the users are in its repr."""
+    """A workload as a worker runs it. Holds secrets; neither they nor the users are in its repr.
+
+    ``prime`` are the steps of a user before its first chain; what they gave is kept from chain to chain.
+    """
 
     name: str
     steps: tuple[ChainStep, ...]
     users: Sequence[UserLogin] = field(repr=False)
     classifier: Classifier = field(repr=False)
+    prime: tuple[ChainStep, ...] = ()
 
 
 def prepare_workload(
@@ -35,20 +40,25 @@ def prepare_workload(
     directory: Path,
     environ: Mapping[str, str] = os.environ,
 ) -> ReadyWorkload:
-    """The workload with secrets from ``environ`` and from files relative to ``directory``.
+    """The workload, which is no mix, with secrets from ``environ`` and from files relative to ``directory``.
 
     Raises SecretMissingError where a secret that it needs is not there, UserError where the users file is not.
     """
-    chain = [(name, scenario.steps[name]) for name in scenario.workloads[workload]]
+    noun = scenario.workloads[workload]
+    acting = dict.fromkeys(scenario.steps[step].client for step in noun.chain)
     clients = {
-        name: _credentials(scenario.clients[name], directory, environ)
-        for name in dict.fromkeys(step.client for _, step in chain if step.client is not None)
+        name: None if name is None else _credentials(scenario.clients[name], directory, environ) for name in acting
     }
-    steps = tuple(
-        ready_step(name, step, clients[step.client] if step.client else None, endpoints) for name, step in chain
+    prime, steps = (
+        tuple(ready_step(name, step, clients[step.client], endpoints) for name, step in _named(scenario, names))
+        for names in (noun.prime, noun.steps or ())
     )
     users = load_users(scenario.users, directory, environ)
-    return ReadyWorkload(workload, steps, users, classifier_for(scenario.profile, scenario.error_rules))
+    return ReadyWorkload(workload, steps, users, classifier_for(scenario.profile, scenario.error_rules), prime)
+
+
+def _named(scenario: Scenario, names: Iterable[str]) -> Iterator[tuple[str, Step]]:
+    return ((name, scenario.steps[name]) for name in names)
 
 
 def load_users(users: Users, directory: Path, environ: Mapping[str, str] = os.environ) -> list[UserLogin]:

@@ -38,17 +38,27 @@ class Recorder:
         """A reading of this process's clock as time since the trial's origin."""
         return local_us + self._shift_us
 
-    def request(self, sent_us: int, step: str, latency_us: int, status: int, outcome: Outcome, backend: str) -> None:
-        """Keep one request; ``sent_us`` is this process's clock."""
+    def request(
+        self, sent_us: int, step: str, latency_us: int, status: int, outcome: Outcome, backend: str, late_us: int = 0
+    ) -> None:
+        """Keep one request; ``sent_us`` is this process's clock, ``late_us`` how long after its intended start."""
         if not self._keeps_rows:
             return
         if backend not in self._backends:
             backend = self._bounded(backend)
-        self._append(sent_us + self._shift_us, step, latency_us, 0, status, outcome, backend)
+        self._append(sent_us + self._shift_us, step, latency_us, late_us, status, outcome, backend)
 
-    def chain(self, started_us: int, latency_us: int, status: int, outcome: Outcome) -> None:
+    def chain(
+        self,
+        started_us: int,
+        latency_us: int,
+        status: int,
+        outcome: Outcome,
+        step: str = WORKFLOW_STEP,
+        late_us: int = 0,
+    ) -> None:
         """Keep the row of a whole chain that ended, well or at a failed step."""
-        self.request(started_us, WORKFLOW_STEP, latency_us, status, outcome, "")
+        self.request(started_us, step, latency_us, status, outcome, "", late_us)
 
     def take(self) -> bytes:
         """The rows since the last call, packed; empty where there are none."""

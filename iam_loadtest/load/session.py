@@ -15,6 +15,7 @@ from iam_loadtest.flow.chain import UserLogin
 from iam_loadtest.flow.prepare import ReadyWorkload, prepare_workload
 from iam_loadtest.load.discovery import find_endpoints
 from iam_loadtest.load.http_transport import HttpTransport
+from iam_loadtest.load.mix import Mix, mix_of
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.setup import LoadSetup, with_first_client
 from iam_loadtest.load.transport import Transport, settings_of
@@ -49,6 +50,7 @@ class LoadSession:
         self._place = place
         self._transport = transport
         self._numbers = count()
+        self._mixes: dict[str, Mix] = {}
         self.recorder = recorder
         self.think_time_s = setup.scenario.load.think_time_s
 
@@ -58,11 +60,17 @@ class LoadSession:
         """A new user of this process, and the seconds it waits first, so that users are not in step."""
         number = next(self._numbers)
         names = self._setup.workloads_for(own_workload)
-        workload = self._workloads[names[number % len(names)]]
-        user = VirtualUser(
-            workload, self._login(workload, number), self._transport(), self.recorder, report, is_stopping
-        )
+        mix = self._mix(names[number % len(names)])
+        login = self._login(mix.kinds[0].workload, number)
+        user = VirtualUser(mix, login, self._transport(), self.recorder, report, is_stopping)
         return user, self._phase_s(number)
+
+    def _mix(self, name: str) -> Mix:
+        """One for all users of the process: weights are shares of the chains, whoever runs them."""
+        if name not in self._mixes:
+            start = self._chance("mix").random()
+            self._mixes[name] = mix_of(self._workloads, self._setup.scenario.chains_of(name), start)
+        return self._mixes[name]
 
     def _login(self, workload: ReadyWorkload, number: int) -> UserLogin:
         """Processes share no login where there is one for each of them; users of one where its share suffices."""
@@ -70,8 +78,11 @@ class LoadSession:
         return share[number % len(share)]
 
     def _phase_s(self, number: int) -> float:
-        chance = random.Random(f"{self._setup.scenario.seed}-{self._place.slot}-{number}")  # noqa: S311  no secret
-        return chance.uniform(0, max(MIN_PHASE_S, self.think_time_s))
+        return self._chance(number).uniform(0, max(MIN_PHASE_S, self.think_time_s))
+
+    def _chance(self, purpose: int | str) -> random.Random:
+        """Chance that is the same in each run of a scenario, and another for each process and purpose."""
+        return random.Random(f"{self._setup.scenario.seed}-{self._place.slot}-{purpose}")  # noqa: S311  no secret
 
 
 class SessionHolder:
@@ -104,7 +115,8 @@ def open_session(
     environ: Mapping[str, str] = os.environ,
 ) -> LoadSession:
     """A session with everything read and asked for that its users need; raises UserError where something is wrong."""
-    names = dict.fromkeys(name for own in own_workloads for name in setup.workloads_for(own))
+    chosen = (name for own in own_workloads for name in setup.workloads_for(own))
+    names = dict.fromkeys(chain for name in chosen for chain in setup.scenario.chains_of(name))
     settings = settings_of(setup.target, setup.directory)
     endpoints = find_endpoints(setup, settings)
     workloads = {

@@ -66,7 +66,7 @@ class LoadSetup:
         """The workloads that users of a class run whose own workload is ``own``; raises UserError for unknown ones."""
         chosen = self.workload or own or ALL_WORKLOADS
         if chosen == ALL_WORKLOADS:
-            return tuple(self.scenario.workloads)
+            return tuple(name for name, workload in self.scenario.workloads.items() if not workload.mix)
         if chosen not in self.scenario.workloads:
             raise UserError(_unknown("workload", chosen, (OWN_WORKLOAD, *self.scenario.workloads, ALL_WORKLOADS)))
         return (chosen,)
@@ -116,7 +116,7 @@ def with_first_client(setup: LoadSetup, workload: str, environ: Mapping[str, str
     scenario, choices = setup.scenario, setup.choices
     if choices is None:
         return scenario
-    first = scenario.workloads[workload][0]
+    first = scenario.workloads[workload].chain[0]
     step = scenario.steps[first]
     clients = dict(scenario.clients)
     if step.client is not None:

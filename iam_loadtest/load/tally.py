@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.results.sample import WORKFLOW_STEP, SampleBlock
+from iam_loadtest.results.sample import SampleBlock, is_chain_step
 from iam_loadtest.results.trial import WindowMarks
 
 Latencies = npt.NDArray[np.uint32]
@@ -34,7 +34,7 @@ class Tally:
 def tally(block: SampleBlock, window: WindowMarks) -> Tally:
     """The figures of a block; a success is a whole chain that went well and starts in the window."""
     step, outcome = _codes(block.step_code), _codes(block.outcome_code)
-    is_chain = np.isin(step, [code for code, name in enumerate(block.steps) if name == WORKFLOW_STEP])
+    is_chain = np.isin(step, [code for code, name in enumerate(block.steps) if is_chain_step(name)])
     is_good = np.isin(outcome, [code for code, name in enumerate(block.outcomes) if name == Outcome.OK.value])
     return Tally(
         rows_by_step=_counts(step, block.steps),

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gevent import GreenletExit
 
 from iam_loadtest.flow.answer import Answer
-from iam_loadtest.flow.chain import UserLogin, chain, drive
+from iam_loadtest.flow.chain import ChainStep, Held, UserLogin, chain, drive
 from iam_loadtest.flow.message import Request, Response
-from iam_loadtest.flow.prepare import ReadyWorkload
 from iam_loadtest.load.clock import now_us
+from iam_loadtest.load.mix import ChainKind, Mix
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.transport import Transport
 from iam_loadtest.results.outcome import Outcome
 
 CUT_OFF = "no answer before the test ended"
+_LOSES_TOKENS = frozenset(
+    {
+        Outcome.REFUSED,
+        Outcome.STALE_READ,
+        Outcome.BAD_TOKEN,
+        Outcome.PROTOCOL_ERROR,
+        Outcome.TIMEOUT,
+        Outcome.CONNECTION_LOST,
+    }
+)
+"""After these a refresh token may be used up, or never was there: what priming gave is asked for anew."""
 
 
 class Answered(NamedTuple):
-    """One request as it is reported to Locust's listeners; ``failure`` is None where it is OK."""
+    """One request as it is reported to Locust's listeners: its latency counts from its intended start.
+
+    ``failure`` is None where it is OK.
+    """
 
     request: Request
     latency_us: int
@@ -33,47 +47,92 @@ class _ChainCutError(Exception):
 
 
 class VirtualUser:
-    """Runs a workload for one login. ``report`` is called for each request, ``is_stopping`` asked between steps."""
+    """Runs chains for one login. ``report`` is called for each request, ``is_stopping`` asked between steps.
+
+    It alone uses the tokens that it holds, for one chain at a time.
+    """
 
     def __init__(
         self,
-        workload: ReadyWorkload,
+        mix: Mix,
         login: UserLogin,
         transport: Transport,
         recorder: Recorder,
         report: Callable[[Answered], None],
         is_stopping: Callable[[], bool],
     ) -> None:
-        self._workload = workload
+        self._mix = mix
         self._login = login
         self._transport = transport
         self._recorder = recorder
         self._report = report
         self._is_stopping = is_stopping
+        self._held: dict[str, Held] = {}
         self._last_status = 0
+        self._late_us = 0
         self._is_first = True
         self._send = transport.send
-        self._judge = workload.classifier.judge
+        self._judge = mix.kinds[0].workload.classifier.judge
 
-    def run_chain(self) -> Outcome | None:
-        """Run one chain and record it; None, and no row of the chain, where the test ended in the middle of it."""
+    def run_chain(self, intended_us: int | None = None) -> Outcome | None:
+        """Run one chain and record it; None, and no row of the chain, where the test ended in the middle of it.
+
+        ``intended_us`` is when it was to start, on this process's clock; None for now. Priming comes before, where the
+        chain needs it: where it fails, so does the chain.
+        """
+        kind = self._mix.draw()
+        workload = kind.workload
+        if workload.prime and workload.name not in self._held:
+            primed = self._prime(kind)
+            if primed is not Outcome.OK:
+                return primed
+        held = self._held.get(workload.name)
         started_us = now_us()
-        self._last_status = 0
-        self._is_first = True
-        try:
-            outcome = drive(chain(self._workload.steps, self._login), self._exchange)
-        except _ChainCutError:
-            return None
-        self._recorder.chain(started_us, now_us() - started_us, self._last_status, outcome)
+        late_us = 0 if intended_us is None else max(started_us - intended_us, 0)
+        outcome = self._run(workload.steps, held, late_us)
+        if outcome is not None:
+            self._recorder.chain(started_us, now_us() - started_us, self._last_status, outcome, kind.step, late_us)
+        if outcome in _LOSES_TOKENS:
+            self._held.pop(workload.name, None)
         return outcome
+
+    def prime(self) -> Outcome | None:
+        """Get ready for a chain of any kind; the first outcome that is not OK, or None where the test ended."""
+        for kind in self._mix.kinds:
+            if kind.workload.prime and kind.workload.name not in self._held:
+                primed = self._prime(kind)
+                if primed is not Outcome.OK:
+                    return primed
+        return Outcome.OK
 
     def close(self) -> None:
         """Give the connection back."""
         self._transport.close()
 
+    def _prime(self, kind: ChainKind) -> Outcome | None:
+        """Have what the chains of a kind need beforehand. Its requests are rows; failing, it is a chain that failed."""
+        held, started_us = Held(), now_us()
+        outcome = self._run(kind.workload.prime, held, 0)
+        if outcome is Outcome.OK:
+            self._held[kind.workload.name] = held
+        elif outcome is not None:
+            self._recorder.chain(started_us, now_us() - started_us, self._last_status, outcome, kind.step)
+        return outcome
+
+    def _run(self, steps: Sequence[ChainStep], held: Held | None, late_us: int) -> Outcome | None:
+        self._last_status = 0
+        self._late_us = late_us
+        self._is_first = True
+        try:
+            return drive(chain(steps, self._login, held), self._exchange)
+        except _ChainCutError:
+            return None
+
     def _exchange(self, request: Request) -> tuple[Outcome, Answer]:
-        if not self._is_first and self._is_stopping():
-            raise _ChainCutError
+        if not self._is_first:
+            self._late_us = 0
+            if self._is_stopping():
+                raise _ChainCutError
         self._is_first = False
         sent_us = now_us()
         try:
@@ -85,10 +144,10 @@ class VirtualUser:
 
     def _keep(self, request: Request, sent_us: int, response: Response) -> tuple[Outcome, Answer]:
         """Judge an answer, keep its row and report it. A killed user's last request is kept as a timeout."""
-        latency_us = (response.received_us or now_us()) - sent_us
+        latency_us, late_us = (response.received_us or now_us()) - sent_us, self._late_us
         outcome, answer, detail = self._judge(request, response, latency_us / 1e6)
         self._last_status = response.status
-        self._recorder.request(sent_us, request.step, latency_us, response.status, outcome, response.backend)
+        self._recorder.request(sent_us, request.step, latency_us, response.status, outcome, response.backend, late_us)
         failure = None if outcome is Outcome.OK else self._recorder.failures.text(outcome, detail)
-        self._report(Answered(request, latency_us, len(response.body), failure))
+        self._report(Answered(request, latency_us + late_us, len(response.body), failure))
         return outcome, answer

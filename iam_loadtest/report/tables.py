@@ -16,6 +16,7 @@ from iam_loadtest.report.load_model import load_of, topology_facts
 from iam_loadtest.report.table import Column, Entry, Table, figure, percent, whole, words
 from iam_loadtest.report.text import node_name, seconds, share, with_range
 from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.results.sample import is_chain_step
 
 _LATENCY_COLUMNS = tuple(Column(f"{name} ms", True) for name in ("p50", "p80", "p95", "p99", "max"))
 
@@ -159,8 +160,9 @@ def _step_row(workload: str, part: CombinedPart) -> tuple[Entry, ...]:
 
 
 def step_title(name: str) -> str:
-    """The step's name; the rows of whole chains are called so."""
-    return "whole chain" if name == "workflow" else name
+    """The step's name; the rows of whole chains are called so, with the workload's name where it is one of a mix."""
+    _, _, workload = name.partition(":")
+    return f"whole chain, {workload}" if workload else "whole chain" if is_chain_step(name) else name
 
 
 def trial_table(summary: RunSummary) -> Table:

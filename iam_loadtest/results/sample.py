@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 WORKFLOW_STEP = "workflow"
-"""The step name of rows that time a whole chain."""
+"""The step name of rows that time a whole chain; ``workflow:NAME`` where chains of several workloads are mixed."""
+_CHAIN_PREFIX = WORKFLOW_STEP + ":"
 
 MAX_LATENCY_US = 2**32 - 1
 PACK_FORMAT = 1
@@ -22,6 +23,16 @@ _HEAD = struct.Struct("<BIHHH")
 _TYPECODES = "qIIHHHH"
 _ROWS_AT_A_TIME = 256
 _CODE_COLUMNS = ("step", "outcome", "backend")
+
+
+def chain_step(workload: str) -> str:
+    """The step name of rows that time whole chains of one workload of a mix."""
+    return f"{WORKFLOW_STEP}:{workload}"
+
+
+def is_chain_step(step: str) -> bool:
+    """Whether rows with this step name time whole chains, which are no requests."""
+    return step == WORKFLOW_STEP or step.startswith(_CHAIN_PREFIX)
 
 
 class Sample(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.results.json_file import read_json, shape_problem, write_json
-from iam_loadtest.results.sample import WORKFLOW_STEP
+from iam_loadtest.results.sample import is_chain_step
 
 TRIAL_FORMAT = 1
 TRIAL_FILE = "trial.json"
@@ -87,7 +87,7 @@ class TrialCounts:
     @property
     def requests(self) -> int:
         """HTTP requests that the samples hold: every row but those of whole chains."""
-        return sum(rows for step, rows in self.by_step.items() if step != WORKFLOW_STEP)
+        return sum(rows for step, rows in self.by_step.items() if not is_chain_step(step))
 
     @property
     def counted_requests(self) -> int:

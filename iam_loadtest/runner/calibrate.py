@@ -21,7 +21,7 @@ from iam_loadtest.oidc.grant import Grant
 from iam_loadtest.results.json_file import write_json, write_text
 from iam_loadtest.results.load_result import LoadResult
 from iam_loadtest.results.run import read_run, write_run_info
-from iam_loadtest.results.sample import WORKFLOW_STEP
+from iam_loadtest.results.sample import is_chain_step
 from iam_loadtest.results.trial import GENERATOR_FILE, SAMPLES_FILE, TrialStatus, WindowMarks
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.load_processes import LoadInterruptedError, run_load
@@ -91,7 +91,7 @@ def calibrate(scenario: Scenario, seconds: float, workload: str | None = None) -
     No secret of the scenario is used or needed. TLS is on where the first topology's issuer has it. Raises UserError
     for an unknown workload and where the measurement fails, KeyboardInterrupt on Ctrl-C.
     """
-    name = workload or max(_measurable(scenario), key=lambda name: len(scenario.workloads[name]), default="")
+    name = workload or max(_measurable(scenario), key=lambda name: len(scenario.steps_of(name)), default="")
     if name not in scenario.workloads:
         raise UserError(f"--workload {name}: must be one of: {', '.join(scenario.workloads)}.")
     if name not in _measurable(scenario):
@@ -182,8 +182,8 @@ class _Bench:
     def _document(self, users: int, seconds: float) -> dict[str, Any]:
         """A scenario with the same requests, but for the secrets and the names of users."""
         secret = {"file": _SECRET_FILE}
-        names = self.scenario.workloads[self.workload]
-        steps = {name: self.scenario.steps[name] for name in names}
+        steps = {name: self.scenario.steps[name] for name in self.scenario.steps_of(self.workload)}
+        chains = (*self.scenario.chains_of(self.workload), self.workload)
         acting = {step.client: self.scenario.clients[step.client] for step in steps.values() if step.client}
         return {
             "name": "calibration",
@@ -191,7 +191,7 @@ class _Bench:
             "clients": {name: _client(client, secret) for name, client in acting.items()},
             "users": {"password": secret},
             "steps": {name: step.model_dump(mode="json", exclude_defaults=True) for name, step in steps.items()},
-            "workloads": {self.workload: list(names)},
+            "workloads": {name: self.scenario.workloads[name].model_dump(mode="json") for name in chains},
             "target": {
                 "timeout": _TIMEOUT_S,
                 "backend_header": self.scenario.target.backend_header,
@@ -213,8 +213,8 @@ def _measurable(scenario: Scenario) -> list[str]:
     """The workloads of token requests that need no browser: the null server gives nothing else."""
     return [
         name
-        for name, steps in scenario.workloads.items()
-        if all(scenario.steps[step].grant not in {None, Grant.AUTHORIZATION_CODE} for step in steps)
+        for name in scenario.workloads
+        if all(scenario.steps[step].grant not in {None, Grant.AUTHORIZATION_CODE} for step in scenario.steps_of(name))
     ]
 
 
@@ -227,7 +227,7 @@ def _measured(directory: Path, result: LoadResult) -> _Measured:
 
     table = read_samples(directory / SAMPLES_FILE).select(["started_us", "step", "latency_us"]).to_pydict()
     rows = zip(table["started_us"], table["step"], table["latency_us"], strict=True)
-    requests = [(started_us, latency_us) for started_us, step, latency_us in rows if step != WORKFLOW_STEP]
+    requests = [(started_us, latency_us) for started_us, step, latency_us in rows if not is_chain_step(step)]
     start_us, end_us = result.marks.window_start_us or 0, result.marks.window_end_us or 0
     with (directory / GENERATOR_FILE).open(encoding="utf-8", newline="") as lines:
         intervals = cpu_intervals(list(csv.DictReader(lines)), result.marks)

@@ -81,7 +81,7 @@ def served_by_step(scenario: Scenario, workload: str, served: Counter[str]) -> d
     that it does not count are left out.
     """
     labels: dict[str, dict[str, None]] = {}
-    for step in scenario.workloads[workload]:
+    for step in scenario.steps_of(workload):
         kind = scenario.steps[step].kind
         if kind not in _UNCOUNTED:
             labels.setdefault(kind, {})[scenario.label_of(step)] = None

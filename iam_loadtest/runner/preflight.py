@@ -91,7 +91,7 @@ class Preflight:
                 last.append(judged.answer)
             return judged.outcome, judged.answer
 
-        drive(chain(workload.steps, workload.users[0]), exchange)
+        drive(chain((*workload.prime, *workload.steps), workload.users[0]), exchange)
         return checked, last[-1] if last else None
 
     def verify(self, tokens: Tokens, endpoints: Endpoints) -> str:

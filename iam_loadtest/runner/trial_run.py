@@ -141,16 +141,17 @@ def preflight_trial(context: TrialContext, planned: PlannedTrial, issuer: str) -
     with Preflight(issuer, target, context.secrets_directory) as preflight:
         preflight.await_health()
         endpoints = preflight.discover()
-        try:
-            workload = prepare_workload(context.scenario, planned.workload, endpoints, context.secrets_directory)
-        except UserError as error:
-            raise TrialFailedError(str(error)) from error
-        checked, tokens = preflight.walk(workload)
-        reason = failed_step(checked)
-        if reason is not None:
-            raise TrialFailedError(f"before the load, {reason}.")
-        if tokens is not None:
-            preflight.verify(tokens, endpoints)
+        for chain in context.scenario.chains_of(planned.workload):
+            try:
+                workload = prepare_workload(context.scenario, chain, endpoints, context.secrets_directory)
+            except UserError as error:
+                raise TrialFailedError(str(error)) from error
+            checked, tokens = preflight.walk(workload)
+            reason = failed_step(checked)
+            if reason is not None:
+                raise TrialFailedError(f"before the load, {reason}.")
+            if tokens is not None:
+                preflight.verify(tokens, endpoints)
 
 
 def _before_trial(context: TrialContext, planned: PlannedTrial, directory: Path, new_topology: bool) -> None:

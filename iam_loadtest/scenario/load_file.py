@@ -13,7 +13,7 @@ from iam_loadtest.errors import ScenarioError
 from iam_loadtest.scenario.load import Load
 from iam_loadtest.scenario.model import Scenario, default_sections
 from iam_loadtest.scenario.problem import describe_all
-from iam_loadtest.scenario.ready import add_ready_steps, choose_ready
+from iam_loadtest.scenario.ready import add_ready_parts, add_ready_steps, choose_ready
 from iam_loadtest.scenario.references import reference_problems
 from iam_loadtest.scenario.secret import REFERENCE
 from iam_loadtest.scenario.yaml_file import read_document
@@ -47,6 +47,7 @@ def parse_scenario(
     problems += choose_ready(expanded)
     left_out = _complete(expanded)
     if "workloads" not in left_out:
+        add_ready_parts(expanded)
         add_ready_steps(expanded)
     if overrides:
         expanded["load"] = _overridden(expanded.get("load"), overrides)

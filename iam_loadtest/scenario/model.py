@@ -20,6 +20,7 @@ from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target
 from iam_loadtest.scenario.topology import Topology
 from iam_loadtest.scenario.validity import Validity
+from iam_loadtest.scenario.workload import Workload
 
 
 class Scenario(Noun):
@@ -37,8 +38,9 @@ class Scenario(Noun):
     clients: dict[Name, Client] = Field(description="OAuth clients by the name that steps use")
     users: Users = Field(description="users whose tokens are asked for")
     steps: dict[Name, Step] = Field(description="requests that workloads are made of")
-    workloads: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(
-        min_length=1, description="chains of steps by name"
+    workloads: dict[Name, Workload] = Field(min_length=1, description="chains of steps, and mixes of them, by name")
+    trials_of: tuple[Name, ...] = Field(
+        default=(), description="workloads that have trials of their own; all of them where left out"
     )
     load: Load = Field(default_factory=Load, description="how hard and how long")
     topologies: dict[Name, Topology] = Field(min_length=1, description="deployments that are compared, baseline first")
@@ -60,6 +62,20 @@ class Scenario(Noun):
     def label_of(self, step: str) -> str:
         """The step's name in results."""
         return self.steps[step].label or step
+
+    @property
+    def tried_workloads(self) -> tuple[str, ...]:
+        """The workloads that trials are planned of."""
+        return self.trials_of or tuple(self.workloads)
+
+    def chains_of(self, workload: str) -> dict[str, float]:
+        """The workloads whose chains are run, with their weights: those of a mix, else the workload itself."""
+        return self.workloads[workload].mix or {workload: 1.0}
+
+    def steps_of(self, workload: str) -> tuple[str, ...]:
+        """Every step of a workload once, in order, those of ``prime`` among them; of a mix those of all its chains."""
+        chains = (self.workloads[name].chain for name in self.chains_of(workload))
+        return tuple(dict.fromkeys(step for chain in chains for step in chain))
 
     def resolved(self) -> dict[str, Any]:
         """Plain data for run.json: every default filled in, secrets as references only."""

@@ -33,7 +33,7 @@ def make_plan(scenario: Scenario) -> Plan:
 
     Each round runs every topology with every workload once, so that a drift of the machine meets all alike.
     """
-    cells = [(topology, workload) for topology in scenario.topologies for workload in scenario.workloads]
+    cells = [(topology, workload) for topology in scenario.topologies for workload in scenario.tried_workloads]
     rounds = range(1, scenario.load.trials + 1)
     ordered = [(*cell, number) for number in rounds for cell in _round_order(cells, number, scenario.seed)]
     trials = tuple(PlannedTrial(position, *cell) for position, cell in enumerate(ordered, start=1))

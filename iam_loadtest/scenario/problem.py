@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -16,6 +16,7 @@ from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.topology import EmbeddedTopology, UrlTopology
 
 _PROVIDERS: Mapping[str, type[BaseModel]] = {"url": UrlTopology, "embedded": EmbeddedTopology}
+_NOT_WRITTEN: Mapping[int | str, Collection[str]] = {"topologies": _PROVIDERS, "workloads": ("steps",)}
 _SECTIONS_WITH_SECRETS = frozenset({"clients", "users"})
 _SHOWN_THERE = frozenset({"id", "auth", "pattern", "first", "last", "[key]"})
 _MAX_VALUE = 60
@@ -138,12 +139,8 @@ _SENTENCES: Mapping[str, Callable[[str, Sequence[str], ErrorDetails], str]] = {
 
 
 def _keys(loc: Sequence[int | str]) -> list[str]:
-    """The path as the file has it: without the tag that a discriminated union adds."""
-    return [
-        str(part)
-        for depth, part in enumerate(loc)
-        if not (depth == 2 and loc[0] == "topologies" and part in _PROVIDERS)
-    ]
+    """The path as the file has it: without the tag that a discriminated union adds, or the steps of a plain list."""
+    return [str(part) for depth, part in enumerate(loc) if not (depth == 2 and part in _NOT_WRITTEN.get(loc[0], ()))]
 
 
 def _allowed(error: ErrorDetails) -> str:

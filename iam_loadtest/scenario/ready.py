@@ -22,6 +22,18 @@ def choose_ready(document: dict[str, Any]) -> list[str]:
     ]
 
 
+def add_ready_parts(document: dict[str, Any]) -> None:
+    """Add the ready-made workloads that mixes name and the scenario does not have; they get no trials of their own."""
+    workloads = document.get("workloads")
+    if not isinstance(workloads, dict):
+        return
+    mixes = [noun["mix"] for noun in workloads.values() if isinstance(noun, dict) and isinstance(noun.get("mix"), dict)]
+    parts = dict.fromkeys(name for mix in mixes for name in mix if name in READY_WORKLOADS and name not in workloads)
+    if parts:
+        document["workloads"] = {**workloads, **{name: list(READY_WORKLOADS[name]) for name in parts}}
+        document.setdefault("trials_of", list(workloads))
+
+
 def add_ready_steps(document: dict[str, Any]) -> None:
     """Add the ready-made steps that workloads name and the scenario does not define itself."""
     steps = document.get("steps")
@@ -33,7 +45,7 @@ def add_ready_steps(document: dict[str, Any]) -> None:
 
 def _named(document: dict[str, Any]) -> Iterator[str]:
     workloads = document.get("workloads")
-    for chain in workloads.values() if isinstance(workloads, dict) else ():
-        for name in chain if isinstance(chain, list) else ():
-            if isinstance(name, str):
-                yield name
+    for workload in workloads.values() if isinstance(workloads, dict) else ():
+        chains = [workload.get(key) for key in ("prime", "steps")] if isinstance(workload, dict) else [workload]
+        for chain in chains:
+            yield from (name for name in chain or () if isinstance(name, str)) if isinstance(chain, list) else ()

@@ -29,6 +29,8 @@ def reference_problems(document: Mapping[str, Any], left_out: Set[str] = frozens
         *_reserved_labels(document),
         *_unknown_sources(document),
         *_chains_without_token(document),
+        *_unknown_in_mixes(document),
+        *_unknown_trials(document),
         *_unknown_in_objectives(document),
         *_literal_secrets(document),
         *_unseeded_users(document),
@@ -60,9 +62,9 @@ def _unknown_steps(document: Mapping[str, Any], left_out: Set[str]) -> Iterator[
     if not isinstance(steps, Mapping):
         return
     unknown = {
-        f"workloads.{workload}.{index}": step
-        for workload, chain in _chains(document)
-        for index, step in enumerate(chain)
+        place: step
+        for _, chain in _chains(document)
+        for place, step in chain.items()
         if isinstance(step, str) and step not in steps
     }
     if unknown and "workloads" in left_out:
@@ -91,17 +93,16 @@ def _unknown_sources(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _chains_without_token(document: Mapping[str, Any]) -> Iterator[str]:
     steps = dict(_nouns(document, "steps"))
-    for workload, chain in _chains(document):
-        for index, name in enumerate(chain):
-            if all(isinstance(one, str) and one in steps for one in chain[: index + 1]):
-                yield from _missing_token(workload, chain, index, steps[name], steps)
+    for _, chain in _chains(document):
+        names = list(chain.values())
+        for index, (place, name) in enumerate(chain.items()):
+            if all(isinstance(one, str) and one in steps for one in names[: index + 1]):
+                yield from _missing_token(f"{place} is {name!r}", names[:index], steps[name], steps)
 
 
 def _missing_token(
-    workload: str, chain: list[Any], index: int, step: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]]
+    where: str, earlier: list[Any], step: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[str]:
-    earlier = chain[:index]
-    where = f"workloads.{workload}.{index} is {chain[index]!r}"
     grants = {steps[name].get("grant") for name in earlier} - {None}
     asked = step.get("grant") or step.get("request")
     is_about_refresh = asked in _ABOUT_A_TOKEN and step.get("token") == "refresh_token"
@@ -117,25 +118,44 @@ def _missing_token(
             yield f"{where}, which needs a subject token; put a step before it that gives an access token."
 
 
+def _unknown_in_mixes(document: Mapping[str, Any]) -> Iterator[str]:
+    chains = {name: chain for name, chain in _chains(document) if chain}
+    for workload, noun in _nouns(document, "workloads"):
+        for name in _mapping(noun, "mix"):
+            if name not in chains:
+                yield (
+                    f"workloads.{workload}.mix.{name} is no workload with steps; it must be one of: {_names(chains)}."
+                )
+
+
+def _unknown_trials(document: Mapping[str, Any]) -> Iterator[str]:
+    workloads, wanted = _mapping(document, "workloads"), document.get("trials_of")
+    for index, name in enumerate(wanted if isinstance(wanted, list) else []):
+        if isinstance(name, str) and name not in workloads:
+            yield f"trials_of.{index} is {name!r}; it must be one of the workloads: {_names(workloads)}."
+
+
 def _unknown_in_objectives(document: Mapping[str, Any]) -> Iterator[str]:
     objectives = document.get("objectives")
-    chains = dict(_chains(document))
+    workloads = _mapping(document, "workloads")
     for index, objective in enumerate(objectives if isinstance(objectives, list) else []):
         if not isinstance(objective, Mapping):
             continue
         workload, step = objective.get("workload"), objective.get("step")
-        if isinstance(workload, str) and workload not in chains:
-            yield f"objectives.{index}.workload is {workload!r}; it must be one of the workloads: {_names(chains)}."
+        if isinstance(workload, str) and workload not in workloads:
+            yield f"objectives.{index}.workload is {workload!r}; it must be one of the workloads: {_names(workloads)}."
         else:
-            labels = _labels(document, [workload] if isinstance(workload, str) else list(chains))
+            labels = _labels(document, [workload] if isinstance(workload, str) else list(workloads))
             if isinstance(step, str) and step not in labels:
                 yield f"objectives.{index}.step is {step!r}; it must be one of the steps there: {_names(labels)}."
 
 
 def _labels(document: Mapping[str, Any], workloads: list[str]) -> dict[str, None]:
-    """What the steps of the workloads are called in results."""
+    """What the steps of the workloads are called in results; a mix has those of the workloads that it names."""
     steps = dict(_nouns(document, "steps"))
-    names = [name for workload, chain in _chains(document) if workload in workloads for name in chain]
+    mixes = dict(_nouns(document, "workloads"))
+    wanted = {part for name in workloads for part in (name, *_mapping(mixes.get(name, {}), "mix"))}
+    names = [name for workload, chain in _chains(document) if workload in wanted for name in chain.values()]
     return dict.fromkeys(str(steps.get(str(name), {}).get("label") or name) for name in names)
 
 
@@ -179,10 +199,19 @@ def _nouns(document: Mapping[str, Any], section: str) -> Iterator[tuple[str, Map
             yield str(name), noun
 
 
-def _chains(document: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
-    for name, chain in _mapping(document, "workloads").items():
-        if isinstance(chain, list):
-            yield str(name), chain
+def _chains(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each workload with its steps by their place in the file, those of ``prime`` first; a mix has none."""
+    for name, workload in _mapping(document, "workloads").items():
+        lists = {f"workloads.{name}": workload}
+        if isinstance(workload, Mapping):
+            lists = {f"workloads.{name}.{key}": workload.get(key) for key in ("prime", "steps")}
+        steps = {
+            f"{place}.{index}": step
+            for place, chain in lists.items()
+            if isinstance(chain, list)
+            for index, step in enumerate(chain)
+        }
+        yield str(name), steps
 
 
 def _names(mapping: Mapping[str, Any]) -> str:

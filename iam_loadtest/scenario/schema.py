@@ -21,6 +21,7 @@ def scenario_schema() -> dict[str, Any]:
     nouns = schema["$defs"]
     nouns["Hook"]["properties"]["command"] = {**nouns["Hook"]["properties"]["command"], **_command()}
     nouns["Hook"] = {"anyOf": [_command(), nouns["Hook"]]}
+    nouns["Workload"] = {"anyOf": [nouns["Workload"]["properties"]["steps"]["anyOf"][0], nouns["Workload"]]}
     nouns["Objective"] = {"anyOf": [{**_TEXT, "description": OBJECTIVE_HELP}, nouns["Objective"]]}
     return schema
 

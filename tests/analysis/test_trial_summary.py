@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from iam_loadtest.analysis.part import ALL_REQUESTS, Latency
+from iam_loadtest.analysis.summary import steps_of_workloads
 from iam_loadtest.analysis.trial_summary import summarise_trial
 from iam_loadtest.results.trial import SAMPLES_FILE, TrialStatus, WindowMarks
 
@@ -130,3 +131,33 @@ def test_a_trial_marked_without_a_reason_says_its_mark(tmp_path: Path) -> None:
     """So that the table is never blank."""
     summary = summarise_trial(write_rows(tmp_path, ROWS), trial(TrialStatus.INTERRUPTED))
     assert summary.excluded == "the trial is marked interrupted"
+
+
+def test_chains_of_a_mix_have_figures_of_their_own_and_together_those_of_the_whole(tmp_path: Path) -> None:
+    """Two chains of 10 ms and one of 40 ms: p50 of all is 10 ms, p95 is 40 ms; none of them is a request."""
+    chains = [row(1_100_000, f"workflow:{name}", time_us) for name, time_us in (("a", 10_000), ("b", 40_000))]
+    summary = summarise_trial(write_rows(tmp_path, [row(1_000_000, "issue", 5_000), *chains, chains[0]]), trial())
+    assert summary.requests is not None
+    assert summary.chain is not None
+    assert (summary.requests.requests, summary.chain.requests) == (1, 3)
+    assert (summary.chain.latency.p50_us, summary.chain.latency.p95_us) == (10_000, 40_000)
+    assert {part.name: part.requests for part in summary.steps} == {"issue": 1, "workflow:a": 2, "workflow:b": 1}
+    assert summary.timeline is not None
+    assert summary.timeline.ok_per_s == (0,), "the request came in the last second, which is left out"
+
+
+def test_steps_of_primed_and_mixed_workloads_are_known_in_their_order() -> None:
+    """A mix has the steps of its parts; priming comes first; labels are what samples say."""
+    scenario = {
+        "steps": {"login": {"label": "issue"}, "refresh": {}, "exchange": {}},
+        "workloads": {
+            "session": {"prime": ["login"], "steps": ["refresh"]},
+            "chain": ["login", "exchange"],
+            "day": {"mix": {"session": 2, "chain": 1}},
+        },
+    }
+    assert steps_of_workloads(scenario) == {
+        "session": ("issue", "refresh"),
+        "chain": ("issue", "exchange"),
+        "day": ("issue", "refresh", "exchange"),
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -60,8 +61,22 @@ def test_a_long_think_time_is_the_length_of_the_phase(setup: LoadSetup) -> None:
 
 def test_mixed_users_take_the_workloads_in_turn(fake: FakeIam) -> None:
     session = opened(setup_of_choices(Choices(issuer=fake.issuer("ok"), workload="mixed")))
-    names = [start(session)[0]._workload.name for _ in range(6)]
+    names = [start(session)[0]._mix.draw().workload.name for _ in range(6)]
     assert names == ["access", "refresh", "workflow"] * 2
+
+
+def test_users_of_a_mix_share_one_sequence_of_draws(tmp_path: Path, fake: FakeIam) -> None:
+    """Two thirds of the chains are of the heavier workload, whoever runs them."""
+    path = tmp_path / "mix.yaml"
+    path.write_text(
+        "name: m\ntopologies: {one: {provider: embedded}}\nworkloads:\n"
+        "  access: [issue]\n  refresh: [issue_for_user, refresh]\n  day: {mix: {access: 2, refresh: 1}}\n"
+    )
+    choices = Choices(issuer=fake.issuer("ok"), workload="day", scenario=str(path))
+    session = opened(setup_of_choices(choices))
+    users = [start(session)[0] for _ in range(3)]
+    drawn = [user._mix.draw().workload.name for _ in range(10) for user in users]
+    assert abs(drawn.count("access") - 20) <= 1
 
 
 @pytest.mark.parametrize(
@@ -81,7 +96,7 @@ def test_a_provider_that_does_not_say_its_endpoints_is_named(fake: FakeIam, mode
 def test_a_given_token_endpoint_needs_no_discovery(setup: LoadSetup) -> None:
     target = setup.target.model_copy(update={"token_endpoint": "http://127.0.0.1:1/token"})
     session = opened(replace(setup, issuer="http://127.0.0.1:1/", target=target))
-    assert start(session)[0]._workload.steps[0].url == "http://127.0.0.1:1/token"
+    assert start(session)[0]._mix.draw().workload.steps[0].url == "http://127.0.0.1:1/token"
 
 
 def test_a_missing_secret_is_said_before_any_user_starts(fake: FakeIam) -> None:

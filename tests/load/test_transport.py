@@ -77,7 +77,9 @@ def test_a_redirect_is_an_answer_and_is_not_followed(fake: FakeIam) -> None:
 
 
 def pages(fake: FakeIam, name: str, method: str = "GET") -> Request:
-    return Request("login_page", fake.issuer("pages") + name, {"Accept": "text/html"}, b"", method, follow_redirects=True)
+    return Request(
+        "login_page", fake.issuer("pages") + name, {"Accept": "text/html"}, b"", method, follow_redirects=True
+    )
 
 
 def test_a_page_is_at_the_end_of_its_redirects_and_the_users_cookies_are_kept(fake: FakeIam) -> None:

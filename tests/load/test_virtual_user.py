@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import gevent
+import pytest
 
 from iam_loadtest.flow.chain import UserLogin
 from iam_loadtest.flow.classify import classifier_for
@@ -12,6 +14,7 @@ from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.prepare import ReadyWorkload
 from iam_loadtest.flow.token_step import token_step
 from iam_loadtest.load.clock import now_us
+from iam_loadtest.load.mix import ChainKind, Mix
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.virtual_user import CUT_OFF, Answered, VirtualUser
 from iam_loadtest.oidc.client_auth import ClientCredentials
@@ -25,13 +28,14 @@ REFUSED = Response(401, b'{"error": "invalid_client", "error_description": "Bad 
 LOGIN = UserLogin("ada", "pass")
 
 
-def workload() -> ReadyWorkload:
+def workload(is_primed: bool = False) -> ReadyWorkload:
     client = ClientCredentials("c", "s")
     grants = {"issue": Grant.PASSWORD, "refresh": Grant.REFRESH_TOKEN}
     steps = [
         token_step(name, Step(grant=grant, client="c"), grant, client, "http://x/t") for name, grant in grants.items()
     ]
-    return ReadyWorkload("refresh", tuple(steps), [LOGIN], classifier_for("indigo-iam"))
+    cut = 1 if is_primed else 0
+    return ReadyWorkload("refresh", tuple(steps[cut:]), [LOGIN], classifier_for("indigo-iam"), tuple(steps[:cut]))
 
 
 class Scripted:
@@ -50,10 +54,11 @@ class Scripted:
 
 
 def user(
-    transport: Scripted, is_stopping: Callable[[], bool] = lambda: False
+    transport: Scripted, is_stopping: Callable[[], bool] = lambda: False, is_primed: bool = False
 ) -> tuple[VirtualUser, Recorder, list[Answered]]:
     recorder, reports = Recorder(), list[Answered]()
-    return VirtualUser(workload(), LOGIN, transport, recorder, reports.append, is_stopping), recorder, reports
+    mix = Mix([ChainKind(workload(is_primed))])
+    return VirtualUser(mix, LOGIN, transport, recorder, reports.append, is_stopping), recorder, reports
 
 
 def rows(recorder: Recorder) -> list[Sample]:
@@ -135,3 +140,59 @@ def test_no_report_shows_a_token_or_secret() -> None:
     shown = repr(reports) + repr(virtual)
     assert "pass" not in shown
     assert "Basic" not in shown
+
+
+def answer(refresh_token: str) -> Response:
+    body = {"access_token": "a", "refresh_token": refresh_token, "token_type": "Bearer"}
+    return Response(200, json.dumps(body).encode())
+
+
+def test_a_primed_user_logs_in_once_and_adopts_each_refresh_token_that_comes_back() -> None:
+    transport = Scripted(answer("r1"), answer("r2"), answer("r3"))
+    virtual, recorder, _ = user(transport, is_primed=True)
+    assert (virtual.run_chain(), virtual.run_chain()) == (Outcome.OK, Outcome.OK)
+    assert [row.step for row in rows(recorder)] == ["issue", "refresh", "workflow", "refresh", "workflow"]
+    assert [request.body.rpartition(b"=")[2] for request in transport.sent[1:]] == [b"r1", b"r2"]
+
+
+def test_priming_is_not_in_the_time_of_the_chain() -> None:
+    virtual, recorder, _ = user(Scripted(GOOD, GOOD), is_primed=True)
+    virtual.run_chain()
+    issue, refresh, chain = rows(recorder)
+    assert issue.started_us + issue.latency_us <= chain.started_us <= refresh.started_us
+
+
+@pytest.mark.parametrize(
+    ("failed", "primes_again"),
+    [
+        (REFUSED, True),
+        (Response(0, failure=Outcome.TIMEOUT, detail="late"), True),
+        (Response(0, failure=Outcome.CONNECTION_LOST, detail="gone"), True),
+        (Response(0, failure=Outcome.CONNECT_ERROR, detail="refused"), False),
+        (Response(503, b"{}", retry_after=True), False),
+    ],
+)
+def test_a_chain_that_may_have_lost_its_token_is_followed_by_priming(failed: Response, primes_again: bool) -> None:
+    virtual, recorder, _ = user(Scripted(GOOD, failed, GOOD, GOOD), is_primed=True)
+    virtual.run_chain()
+    assert virtual.run_chain() is Outcome.OK
+    again = ["issue"] if primes_again else []
+    assert [row.step for row in rows(recorder)] == ["issue", "refresh", "workflow", *again, "refresh", "workflow"]
+
+
+def test_priming_that_fails_is_a_chain_that_failed() -> None:
+    virtual, recorder, _ = user(Scripted(REFUSED, GOOD), is_primed=True)
+    assert virtual.prime() is Outcome.REFUSED
+    assert virtual.prime() is Outcome.OK
+    kept = [(row.step, row.outcome) for row in rows(recorder)]
+    assert kept == [("issue", "refused"), ("workflow", "refused"), ("issue", "ok")]
+
+
+def test_a_chain_that_starts_late_says_so_once_and_is_reported_with_it() -> None:
+    """Intended 50 ms ago: the first request and the chain are 50 ms late, the second request follows at once."""
+    virtual, recorder, reports = user(Scripted(GOOD, GOOD))
+    virtual.run_chain(now_us() - 50_000)
+    issue, refresh, chain = rows(recorder)
+    assert 50_000 <= issue.late_us == chain.late_us < 1_000_000
+    assert refresh.late_us == 0
+    assert [report.latency_us for report in reports] == [issue.late_us + issue.latency_us, refresh.latency_us]

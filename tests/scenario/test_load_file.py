@@ -32,12 +32,12 @@ def test_a_file_is_read_with_its_defaults(tmp_path: Path) -> None:
     load = scenario.load
     assert (load.users, load.spawn_rate_per_s, load.duration_s, load.trials, load.workers) == (500, 10, 600, 3, 8)
     assert load.ramp_s == 50
-    assert scenario.workloads == {
+    assert {name: scenario.steps_of(name) for name in scenario.tried_workloads} == {
         "access": ("issue",),
         "refresh": ("issue_for_user", "refresh"),
         "workflow": ("issue_for_user", "refresh", "exchange"),
     }
-    assert [scenario.label_of(step) for step in scenario.workloads["workflow"]] == ["issue", "refresh", "exchange"]
+    assert [scenario.label_of(step) for step in scenario.steps_of("workflow")] == ["issue", "refresh", "exchange"]
 
 
 def test_dates_stay_texts(tmp_path: Path) -> None:

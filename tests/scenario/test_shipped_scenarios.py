@@ -30,6 +30,7 @@ from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target
 from iam_loadtest.scenario.topology import EmbeddedTopology, IamSettings, UrlTopology
 from iam_loadtest.scenario.validity import Validity
+from iam_loadtest.scenario.workload import Workload
 from iam_loadtest.units import parse_duration_s
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -39,7 +40,7 @@ SNIPPETS = [snippet for snippet in re.findall(r"```yaml\n(.*?)```", README, re.D
 NOUNS: dict[str, type[BaseModel]] = {
     noun.__name__: noun
     for noun in (
-        *(Scenario, Client, Users, Step, Load, Target, Hooks, Hook),
+        *(Scenario, Client, Users, Step, Workload, Load, Target, Hooks, Hook),
         *(UrlTopology, EmbeddedTopology, IamSettings, ErrorRule, Objective),
         *(Margins, Validity, Demand),
     )
