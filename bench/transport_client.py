@@ -23,7 +23,7 @@ import gevent
 from locust.env import Environment
 
 from iam_loadtest.flow.message import Request
-from iam_loadtest.load.http_transport import HttpTransport
+from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.session import Place, holder_of, open_session
 from iam_loadtest.load.setup import Choices, LoadSetup, setup_of_choices
@@ -101,7 +101,7 @@ class TransportUser(User):
     request: Request
 
     def on_start(self) -> None:
-        self.transport = HttpTransport(settings_of(self.setup.target, self.setup.directory))
+        self.transport = HttpTransport(Network(settings_of(self.setup.target, self.setup.directory)))
 
     @task
     def send(self) -> None:

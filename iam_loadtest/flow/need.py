@@ -1,4 +1,4 @@
-"""What a scenario needs from outside before anything starts: secrets, the users file, certificates."""
+"""What a scenario needs from outside before anything starts: secrets, the users file, certificates, the proxy."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 
 from iam_loadtest.errors import ScenarioError, SecretMissingError, UserError
 from iam_loadtest.flow.prepare import load_users
+from iam_loadtest.scenario.certificate import check_certificates
 from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.proxy import resolve_proxy
 from iam_loadtest.scenario.secret import SecretRef
+from iam_loadtest.scenario.target import Target
 from iam_loadtest.scenario.topology import EmbeddedTopology
 
 
@@ -24,7 +27,7 @@ def require_what_is_needed(
     problems = [
         *_missing_secrets(scenario, directory, environ),
         *_missing_users(scenario, directory, environ),
-        *_missing_certificates(scenario, directory),
+        *_bad_targets(scenario, directory, environ),
     ]
     if problems:
         raise ScenarioError([f"{source}: {problem}" for problem in dict.fromkeys(problems)])
@@ -59,8 +62,23 @@ def _missing_users(scenario: Scenario, directory: Path, environ: Mapping[str, st
             yield f"users.file: {error}"
 
 
-def _missing_certificates(scenario: Scenario, directory: Path) -> Iterator[str]:
+def _bad_targets(scenario: Scenario, directory: Path, environ: Mapping[str, str]) -> Iterator[str]:
     for name in scenario.topologies:
-        bundle = scenario.target_of(name).ca_bundle
-        if bundle is not None and not (directory / bundle).is_file():
-            yield f"target.ca_bundle is {bundle!r}, which is no file; name a PEM file."
+        target = scenario.target_of(name)
+        missing = list(_missing_files(target, directory))
+        yield from missing
+        try:
+            if not missing:
+                check_certificates(target, directory)
+            resolve_proxy(target.proxy, directory, environ)
+        except SecretMissingError as error:
+            yield f"target.proxy: {error}"
+        except UserError as error:
+            yield str(error)
+
+
+def _missing_files(target: Target, directory: Path) -> Iterator[str]:
+    for key in ("ca_bundle", "client_certificate", "client_key"):
+        path = getattr(target, key)
+        if path is not None and not (directory / path).is_file():
+            yield f"target.{key} is {path!r}, which is no file; name a PEM file."

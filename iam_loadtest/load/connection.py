@@ -97,13 +97,18 @@ class Connection:
             self._arm(deadline_s - monotonic())
 
     def send(self, data: bytes) -> None:
-        """Send all of it; raises TimeoutError at the deadline, OSError where the connection fails."""
+        """Send all of it; raises TimeoutError at the deadline.
+
+        A server that has ended the connection may have said why: what came, and then the end, is received.
+        """
         sent = 0
         while True:
             try:
                 sent += self._socket.send(data[sent:] if sent else data)
             except BlockingIOError:
                 self._await_writable()
+            except ConnectionError:
+                return
             if sent >= len(data):
                 return
 
@@ -124,14 +129,22 @@ class Connection:
 
     def close(self) -> None:
         """Give the socket back."""
-        self.is_usable = False
-        self._disarm()
-        self._watcher.close()
+        self._let_go()
         self._socket.close()
+
+    def release(self) -> int:
+        """The file descriptor, which is the caller's now: another connection is to take it over."""
+        self._let_go()
+        return int(self._socket.detach())
 
     def is_quiet(self, _data: bytes) -> bool:
         """Whether bytes that came while nobody had asked leave the connection usable: never, on a plain one."""
         return False
+
+    def _let_go(self) -> None:
+        self.is_usable = False
+        self._disarm()
+        self._watcher.close()
 
     def _on_readable(self) -> None:
         """Called by the event loop: read at once, and wake the user with what there is."""
@@ -183,11 +196,15 @@ class Connection:
             self._waiting.switch(TimeoutError())
 
     def _await_writable(self) -> None:
-        """The server reads slower than we send: rare, so it may cost a watcher."""
+        """The server reads slower than we send: rare, so it may cost a watcher. What comes meanwhile waits."""
         left_s = self._deadline_s - monotonic()
         if left_s <= 0:
             raise TimeoutError
-        wait_write(self._socket.fileno(), left_s, TimeoutError())
+        self._watcher.stop()
+        try:
+            wait_write(self._socket.fileno(), left_s, TimeoutError())
+        finally:
+            self._watcher.start(self._on_readable)
 
 
 class TlsConnection(Connection):
@@ -195,10 +212,20 @@ class TlsConnection(Connection):
 
     __slots__ = ("_incoming", "_outgoing", "_tls")
 
-    def __init__(self, fd: int, context: ssl.SSLContext, host: str) -> None:
+    def __init__(self, fd: int, context: ssl.SSLContext, host: str, session: ssl.SSLSession | None = None) -> None:
         super().__init__(fd)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host, session=session)
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """What a later connection to the same origin can resume; TLS 1.3 servers give it after the handshake."""
+        return self._tls.session
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the handshake resumed the session that was given."""
+        return bool(self._tls.session_reused)
 
     def shake_hands(self) -> None:
         """Agree on keys and check the server's certificate; raises ssl.SSLError and OSError."""

@@ -8,7 +8,7 @@ import orjson
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.flow.message import Request, Response
-from iam_loadtest.load.http_transport import HttpTransport
+from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.setup import LoadSetup
 from iam_loadtest.load.transport import Transport, TransportSettings
 from iam_loadtest.oidc.discovery import DiscoveryError, Endpoints, discovery_url, parse_discovery
@@ -24,8 +24,9 @@ def find_endpoints(setup: LoadSetup, settings: TransportSettings) -> Endpoints:
     """
     if setup.target.token_endpoint:
         return Endpoints(setup.issuer, setup.target.token_endpoint)
-    timeout_s = min(settings.timeout_s, TIMEOUT_S)
-    transport = HttpTransport(replace(settings, timeout_s=timeout_s, connect_timeout_s=timeout_s))
+    limit_s = min(settings.timeout_s, TIMEOUT_S)
+    limited = replace(settings, timeout_s=limit_s, connect_timeout_s=limit_s, tls_timeout_s=limit_s)
+    transport = HttpTransport(Network(limited))
     try:
         return ask(setup.issuer, transport, _remedy(setup))
     finally:

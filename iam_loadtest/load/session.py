@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -14,7 +15,7 @@ from gevent.event import Event
 from iam_loadtest.flow.chain import UserLogin
 from iam_loadtest.flow.prepare import ReadyWorkload, prepare_workload
 from iam_loadtest.load.discovery import find_endpoints
-from iam_loadtest.load.http_transport import HttpTransport
+from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.mix import Mix, mix_of
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.setup import LoadSetup, with_first_client
@@ -42,7 +43,7 @@ class LoadSession:
         workloads: Mapping[str, ReadyWorkload],
         setup: LoadSetup,
         place: Place,
-        transport: Callable[[], Transport],
+        transport: Callable[[int], Transport],
         recorder: Recorder,
     ) -> None:
         self._workloads = workloads
@@ -62,7 +63,8 @@ class LoadSession:
         names = self._setup.workloads_for(own_workload)
         mix = self._mix(names[number % len(names)])
         login = self._login(mix.kinds[0].workload, number)
-        user = VirtualUser(mix, login, self._transport(), self.recorder, report, is_stopping)
+        transport = self._transport(self._place.slot + number)
+        user = VirtualUser(mix, login, transport, self.recorder, report, is_stopping)
         return user, self._phase_s(number)
 
     def _mix(self, name: str) -> Mix:
@@ -117,10 +119,10 @@ def open_session(
     """A session with everything read and asked for that its users need; raises UserError where something is wrong."""
     chosen = (name for own in own_workloads for name in setup.workloads_for(own))
     names = dict.fromkeys(chain for name in chosen for chain in setup.scenario.chains_of(name))
-    settings = settings_of(setup.target, setup.directory)
+    settings = settings_of(setup.target, setup.directory, environ)
     endpoints = find_endpoints(setup, settings)
     workloads = {
         name: prepare_workload(with_first_client(setup, name, environ), name, endpoints, setup.directory, environ)
         for name in names
     }
-    return LoadSession(workloads, setup, place, lambda: HttpTransport(settings), recorder)
+    return LoadSession(workloads, setup, place, partial(HttpTransport, Network(settings)), recorder)

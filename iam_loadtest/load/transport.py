@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from gevent.ssl import SSLContext
 
-from iam_loadtest.errors import UserError
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.scenario.certificate import load_certificates
+from iam_loadtest.scenario.proxy import Proxy, resolve_proxy
 from iam_loadtest.scenario.target import Target
 
 _LOG = logging.getLogger(__name__)
@@ -37,10 +40,13 @@ class TransportSettings:
 
     timeout_s: float = 60.0
     connect_timeout_s: float = 10.0
+    tls_timeout_s: float = 10.0
     backend_header: str = "X-Backend"
     idle_limit_s: float = 4.0
     """An idle connection is replaced after this time, since common servers close theirs after 5 s."""
     tls: SSLContext | None = None
+    resolve: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    proxy: Proxy | None = None
 
 
 class TransportFailureError(Exception):
@@ -53,41 +59,32 @@ class TransportFailureError(Exception):
         self.status = status
 
 
-def settings_of(target: Target, directory: Path) -> TransportSettings:
-    """The settings of a target with one TLS context for the whole process; ``ca_bundle`` is below ``directory``.
+def settings_of(target: Target, directory: Path, environ: Mapping[str, str] = os.environ) -> TransportSettings:
+    """The settings of a target with one TLS context for the whole process; its files are below ``directory``.
 
-    Making the context reads every certificate of the machine, so it is made once, not once a user.
+    Making the context reads every certificate of the machine, so it is made once, not once a user. Raises UserError.
     """
     return TransportSettings(
         timeout_s=target.timeout_s,
         connect_timeout_s=min(target.connect_timeout_s, target.timeout_s),
+        tls_timeout_s=min(target.tls_timeout_s, target.timeout_s),
         backend_header=target.backend_header,
         tls=tls_context(target, directory),
+        resolve=target.resolve,
+        proxy=resolve_proxy(target.proxy, directory, environ),
     )
 
 
 def tls_context(target: Target, directory: Path) -> SSLContext:
-    """A context that verifies the server unless the target says not to; raises UserError for a bad CA bundle."""
+    """A context that verifies the server unless the target says not to; raises UserError for bad certificate files."""
     context = SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    if not target.verify_tls:
+    if target.verify_tls:
+        context.load_default_certs()
+    else:
         _LOG.warning("The server's certificate is not checked (--insecure, or verify_tls: false).")
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        return context
-    context.load_default_certs()
-    if target.ca_bundle:
-        _load_bundle(context, directory / target.ca_bundle)
+    load_certificates(context, target, directory)
     return context
-
-
-def _load_bundle(context: SSLContext, path: Path) -> None:
-    try:
-        context.load_verify_locations(cafile=str(path))
-    except ssl.SSLError as error:
-        raise UserError(
-            f"{path}: holds no PEM certificate ({error.reason}); ca_bundle must name a PEM file."
-        ) from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}; ca_bundle must name a PEM file.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from contextlib import suppress
@@ -17,6 +18,8 @@ from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.redirect import FORBIDDEN_REDIRECT, is_forbidden, origin_of, send_following
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
 from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.runner.pinned_adapter import PinnedAdapter
+from iam_loadtest.scenario.proxy import resolve_proxy_url
 from iam_loadtest.scenario.target import Target
 
 
@@ -32,6 +35,13 @@ class HttpClient:
         if not target.verify_tls:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._session.verify = str(directory / target.ca_bundle) if target.ca_bundle else target.verify_tls
+        self._session.cert = _certificate(target, directory)
+        proxy = resolve_proxy_url(target.proxy, directory)
+        if proxy:
+            self._session.proxies = {"http": proxy, "https": proxy}
+        elif target.resolve:
+            self._session.mount("http://", PinnedAdapter(target.resolve))
+            self._session.mount("https://", PinnedAdapter(target.resolve))
 
     def close(self) -> None:
         """Close its connections."""
@@ -70,9 +80,19 @@ class HttpClient:
             return answer, body
 
     def _send_hop(self, request: Request, is_elsewhere: bool) -> Response:
-        if is_elsewhere and _leads_to_forbidden(request.url):
+        if is_elsewhere and self._leads_to_forbidden(request.url):
             return Response(0, failure=Outcome.PROTOCOL_ERROR, detail=FORBIDDEN_REDIRECT)
         return self._send_once(request)
+
+    def _leads_to_forbidden(self, url: str) -> bool:
+        """Whether the name in a URL stands for an address that no redirect may lead to; a proxy's names are its own."""
+        _, host, port = origin_of(url)
+        if self._session.proxies:
+            return False
+        with suppress(socket.gaierror):
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return any(map(is_forbidden, self._target.resolve.get(host) or [str(entry[4][0]) for entry in found]))
+        return False
 
     def _send_once(self, request: Request) -> Response:
         try:
@@ -95,6 +115,8 @@ def transport_failure(error: Exception) -> Response:
         return Response(0, failure=Outcome.TLS_ERROR, detail="the TLS certificate or handshake was not accepted")
     if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
         return Response(0, failure=Outcome.TIMEOUT, detail="no answer within the time limit")
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Response(0, failure=Outcome.CONNECT_ERROR, detail=_proxy_words(str(error)))
     text = str(error)
     for sign, words in _CONNECT_WORDS.items():
         if sign in text:
@@ -114,10 +136,14 @@ _CONNECT_WORDS = {
 }
 
 
-def _leads_to_forbidden(url: str) -> bool:
-    """Whether the name in a URL stands for an address that no redirect may lead to."""
-    _, host, port = origin_of(url)
-    with suppress(socket.gaierror):
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return any(is_forbidden(str(entry[4][0])) for entry in found)
-    return False
+def _certificate(target: Target, directory: Path) -> str | tuple[str, str] | None:
+    if target.client_certificate is None:
+        return None
+    certificate = str(directory / target.client_certificate)
+    return (certificate, str(directory / target.client_key)) if target.client_key else certificate
+
+
+def _proxy_words(text: str) -> str:
+    """What a proxy failed at; ``text`` may hold its address and is not repeated."""
+    status = re.search(r"Tunnel connection failed: (\d{3})", text)
+    return f"the proxy refused the connection ({status[1]})" if status else "the proxy cannot be reached"

@@ -18,7 +18,8 @@ from iam_loadtest.scenario.references import reference_problems
 from iam_loadtest.scenario.secret import REFERENCE
 from iam_loadtest.scenario.yaml_file import read_document
 
-_EXPANDED = frozenset({"issuer", "health", "token_endpoint", "ca_bundle", "id", "pattern", "file"})
+_FILES = frozenset({"ca_bundle", "client_certificate", "client_key"})
+_EXPANDED = frozenset({"issuer", "health", "token_endpoint", "id", "pattern", "file"}) | _FILES
 
 
 def load_scenario(
@@ -26,7 +27,7 @@ def load_scenario(
 ) -> Scenario:
     """The scenario in a YAML file, with ``overrides`` of its load on top.
 
-    ``${NAME}`` in issuer, health, token_endpoint, ca_bundle, file, client ids and the pattern of user names is read
+    ``${NAME}`` in issuer, health, token_endpoint, files, client ids and the pattern of user names is read
     from ``environ`` here; in secrets it stays a reference. Raises ScenarioError with every problem found.
     """
     document = read_document(path)
@@ -87,7 +88,7 @@ def _with_variables(text: str, environ: Mapping[str, str], key: tuple[str, ...],
     unset = [name for name in dict.fromkeys(REFERENCE.findall(text)) if not environ.get(name)]
     problems += [f"{'.'.join(key)} refers to ${{{name}}}, which is not set; export {name} first." for name in unset]
     if unset:
-        return "unset{n}" if key[-1] in {"id", "pattern", "file", "ca_bundle"} else "http://unset.invalid/"
+        return "unset{n}" if key[-1] in _FILES | {"id", "pattern", "file"} else "http://unset.invalid/"
     return REFERENCE.sub(lambda match: environ[match[1]], text)
 
 

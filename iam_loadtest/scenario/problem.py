@@ -153,6 +153,8 @@ def _allowed(error: ErrorDetails) -> str:
 
 def _shown(value: object, keys: Sequence[str]) -> str:
     """The value; only its kind where it stands in a place that may hold a secret."""
+    if keys and keys[-1] == "proxy":
+        return _kind(value)
     if keys and keys[0] in _SECTIONS_WITH_SECRETS and keys[-1] not in _SHOWN_THERE:
         return _kind(value)
     return show(value)

@@ -92,6 +92,22 @@ def test_a_server_that_reads_nothing_ends_the_sending_at_the_deadline(pair: tupl
         connection.send(BIG)
 
 
+def test_what_a_server_said_before_it_ended_the_connection_is_received(
+    pair: tuple[Connection, socket.socket],
+) -> None:
+    """It refuses while it is still being sent to: its answer is there, though sending fails."""
+    connection, theirs = pair
+
+    def refuse() -> None:
+        theirs.send(b"too large")
+        theirs.close()
+
+    gevent.spawn_later(0.05, refuse)
+    connection.begin(in_s(5))
+    connection.send(BIG)
+    assert connection.receive() == b"too large"
+
+
 def test_a_server_that_reads_slowly_gets_every_byte(pair: tuple[Connection, socket.socket]) -> None:
     connection, theirs = pair
     got: list[int] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import os
 import socket
 import ssl
 import sys
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.flow.message import Request, Response
-from iam_loadtest.load.http_transport import HttpTransport
+from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.response_reader import ResponseReader
 from iam_loadtest.load.transport import TransportFailureError, TransportSettings, settings_of
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES, parse_tokens
@@ -41,7 +42,7 @@ def post(url: str) -> Request:
 
 
 def send(fake: FakeIam, mode: str, settings: TransportSettings = GENEROUS) -> Response:
-    transport = HttpTransport(settings)
+    transport = HttpTransport(Network(settings))
     try:
         return transport.send(post(fake.issuer(mode) + "token"))
     finally:
@@ -58,7 +59,7 @@ def test_a_good_answer_is_read_however_it_is_framed(fake: FakeIam, mode: str) ->
 
 @pytest.mark.parametrize("mode", ["ok", "chunked", "gzip", "connection-close", "until-close", "interim"])
 def test_one_transport_answers_again_and_again(fake: FakeIam, mode: str) -> None:
-    transport = HttpTransport(GENEROUS)
+    transport = HttpTransport(Network(GENEROUS))
     responses = [transport.send(post(fake.issuer(mode) + "token")) for _ in range(5)]
     transport.close()
     assert [response.status for response in responses] == [200] * 5
@@ -83,7 +84,7 @@ def pages(fake: FakeIam, name: str, method: str = "GET") -> Request:
 
 
 def test_a_page_is_at_the_end_of_its_redirects_and_the_users_cookies_are_kept(fake: FakeIam) -> None:
-    transport, other = HttpTransport(GENEROUS), HttpTransport(GENEROUS)
+    transport, other = HttpTransport(Network(GENEROUS)), HttpTransport(Network(GENEROUS))
     assert transport.send(pages(fake, "start")).body == b"GET form?a=1 session=s1 "
     assert transport.send(pages(fake, "form")).body == b"GET form session=s1 "
     assert other.send(pages(fake, "form")).body == b"GET form  "
@@ -92,7 +93,7 @@ def test_a_page_is_at_the_end_of_its_redirects_and_the_users_cookies_are_kept(fa
 
 
 def test_a_head_request_is_answered_by_headers_alone_and_the_connection_is_kept(fake: FakeIam) -> None:
-    transport = HttpTransport(GENEROUS)
+    transport = HttpTransport(Network(GENEROUS))
     for _ in range(3):
         response = transport.send(pages(fake, "form", "HEAD"))
         assert (response.status, response.body, response.failure) == (200, b"", None)
@@ -109,7 +110,7 @@ def test_a_head_request_is_answered_by_headers_alone_and_the_connection_is_kept(
     ],
 )
 def test_a_redirect_that_leads_astray_is_a_protocol_error(fake: FakeIam, name: str, detail: str) -> None:
-    transport = HttpTransport(GENEROUS)
+    transport = HttpTransport(Network(GENEROUS))
     response = transport.send(pages(fake, name))
     transport.close()
     assert (response.failure, response.detail) == (Outcome.PROTOCOL_ERROR, detail)
@@ -117,7 +118,7 @@ def test_a_redirect_that_leads_astray_is_a_protocol_error(fake: FakeIam, name: s
 
 def test_all_redirects_of_a_page_share_one_deadline(fake: FakeIam) -> None:
     started = time.monotonic()
-    slow = HttpTransport(QUICK).send(pages(fake, f"to?to={fake.issuer('slow')}token"))
+    slow = HttpTransport(Network(QUICK)).send(pages(fake, f"to?to={fake.issuer('slow')}token"))
     assert slow.failure is Outcome.TIMEOUT
     assert time.monotonic() - started < 5
 
@@ -154,7 +155,7 @@ def test_a_fault_is_an_outcome_with_few_words_within_the_deadline(
 
 
 def test_after_a_fault_the_next_request_has_a_connection_of_its_own(fake: FakeIam) -> None:
-    transport = HttpTransport(QUICK)
+    transport = HttpTransport(Network(QUICK))
     for mode in ("slow", "reset", "garbage", "huge-body"):
         assert transport.send(post(fake.issuer(mode) + "token")).failure is not None
         assert transport.send(post(fake.issuer("ok") + "token")).status == 200
@@ -162,7 +163,7 @@ def test_after_a_fault_the_next_request_has_a_connection_of_its_own(fake: FakeIa
 
 
 def test_a_connection_that_the_server_closed_while_idle_is_replaced_before_use(fake: FakeIam) -> None:
-    transport = HttpTransport(GENEROUS)
+    transport = HttpTransport(Network(GENEROUS))
     for _ in range(3):
         assert transport.send(post(fake.issuer("idle-close") + "token")).status == 200
         gevent.sleep(0.1)
@@ -170,7 +171,7 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced_before_use(f
 
 
 def test_a_reused_connection_that_dies_before_the_answer_is_told_apart_and_not_retried(fake: FakeIam) -> None:
-    transport = HttpTransport(GENEROUS)
+    transport = HttpTransport(Network(GENEROUS))
     assert transport.send(post(fake.issuer("ok") + "token")).status == 200
     before = fake.counts("hangup").get("client_credentials", 0)
     response = transport.send(post(fake.issuer("hangup") + "token"))
@@ -181,7 +182,7 @@ def test_a_reused_connection_that_dies_before_the_answer_is_told_apart_and_not_r
 
 
 def test_an_answer_that_nobody_asked_for_is_never_taken_for_the_next_requests(fake: FakeIam) -> None:
-    transport = HttpTransport(GENEROUS)
+    transport = HttpTransport(Network(GENEROUS))
     transport.send(post(fake.issuer("late-extra") + "token"))
     gevent.sleep(0.1)
     response = transport.send(post(fake.issuer("ok") + "token"))
@@ -190,19 +191,19 @@ def test_an_answer_that_nobody_asked_for_is_never_taken_for_the_next_requests(fa
 
 
 def test_a_long_idle_connection_is_not_trusted(fake: FakeIam) -> None:
-    transport = HttpTransport(TransportSettings(idle_limit_s=0.0))
+    transport = HttpTransport(Network(TransportSettings(idle_limit_s=0.0)))
     transport.send(post(fake.issuer("ok") + "token"))
     assert transport.send(post(fake.issuer("hangup") + "token")).detail == "the connection ended before the answer"
     transport.close()
 
 
 def test_nobody_listening_is_a_connect_error() -> None:
-    response = HttpTransport(QUICK).send(post(f"http://127.0.0.1:{free_port()}/token"))
+    response = HttpTransport(Network(QUICK)).send(post(f"http://127.0.0.1:{free_port()}/token"))
     assert (response.failure, response.detail) == (Outcome.CONNECT_ERROR, "connection refused")
 
 
 def test_an_unknown_host_is_a_connect_error_that_does_not_repeat_the_name() -> None:
-    response = HttpTransport(TransportSettings(connect_timeout_s=5)).send(post("http://nothing.invalid/token"))
+    response = HttpTransport(Network(TransportSettings(connect_timeout_s=5))).send(post("http://nothing.invalid/token"))
     assert response.failure is Outcome.CONNECT_ERROR
     assert "invalid" not in response.detail
 
@@ -216,18 +217,22 @@ def test_a_listener_that_never_accepts_is_a_connect_error_within_the_limit() -> 
         for one in fill:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
-        response = HttpTransport(QUICK).send(post(f"http://127.0.0.1:{port}/token"))
+        response = HttpTransport(Network(QUICK)).send(post(f"http://127.0.0.1:{port}/token"))
         for one in fill:
             one.close()
     assert response.failure in {Outcome.CONNECT_ERROR, Outcome.TIMEOUT}
 
 
 def test_a_killed_user_gives_its_connection_back(fake: FakeIam) -> None:
-    transport = HttpTransport(GENEROUS)
+    def open_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    transport, before = HttpTransport(Network(GENEROUS)), open_files()
     user = gevent.spawn(transport.send, post(fake.issuer("slow") + "token"))
     gevent.sleep(0.2)
+    assert open_files() == before + 1
     user.kill()
-    assert transport._connection is None
+    assert open_files() == before
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +270,7 @@ class TestTls:
         self, tls_fake: FakeIam, certificate: Path
     ) -> None:
         target = Target(ca_bundle=certificate.name)
-        transport = HttpTransport(settings_of(target, certificate.parent))
+        transport = HttpTransport(Network(settings_of(target, certificate.parent)))
         responses = [transport.send(post(tls_fake.issuer("ok") + "token")) for _ in range(3)]
         transport.close()
         assert [(response.status, response.failure) for response in responses] == [(200, None)] * 3
@@ -277,7 +282,7 @@ class TestTls:
 
     def test_a_certificate_for_another_name_is_refused(self, tls_fake: FakeIam, certificate: Path) -> None:
         settings = settings_of(Target(ca_bundle=str(certificate)), Path())
-        response = HttpTransport(settings).send(post(f"https://localhost:{tls_fake.port}/ok/token"))
+        response = HttpTransport(Network(settings)).send(post(f"https://localhost:{tls_fake.port}/ok/token"))
         assert response.failure is Outcome.TLS_ERROR
         assert "localhost" in response.detail
 
@@ -289,16 +294,17 @@ class TestTls:
         assert send(tls_fake, "ok", settings).status == 200
 
     def test_plain_http_where_tls_is_expected_is_a_tls_error(self, fake: FakeIam) -> None:
-        response = HttpTransport(settings_of(Target(timeout_s=2), Path())).send(
+        response = HttpTransport(Network(settings_of(Target(timeout_s=2), Path()))).send(
             post(f"https://127.0.0.1:{fake.port}/ok/token")
         )
         assert response.failure is Outcome.TLS_ERROR
 
     def test_a_server_that_never_answers_the_handshake_is_a_tls_error(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            settings = settings_of(Target(timeout_s=0.3), Path())
-            response = HttpTransport(settings).send(post(f"https://127.0.0.1:{listener.getsockname()[1]}/token"))
-        assert (response.failure, response.detail) == (Outcome.TLS_ERROR, "no connection within 0.3 s")
+            url = f"https://127.0.0.1:{listener.getsockname()[1]}/token"
+            for target in (Target(timeout_s=0.3), Target(tls_timeout_s=0.3)):
+                response = HttpTransport(Network(settings_of(target, Path()))).send(post(url))
+                assert (response.failure, response.detail) == (Outcome.TLS_ERROR, "no TLS handshake within 0.3 s")
 
     @pytest.mark.parametrize(("content", "message"), [(None, "cannot be read"), ("no certificate", "holds no PEM")])
     def test_a_bad_bundle_is_named(self, tmp_path: Path, content: str | None, message: str) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ssl
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from iam_loadtest.flow.message import Request
+import pytest
+
+from iam_loadtest.embedded.self_signed import self_signed, self_signed_context
+from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.runner.http_client import HttpClient
 from iam_loadtest.scenario.target import Target
-from tests.runner.servers import serving, text
+from tests.load.listener import listening, proxy
+from tests.load.processes import free_port
+from tests.runner.servers import Server, serving, text
 
 
 def page(url: str) -> Request:
@@ -46,3 +52,80 @@ def test_a_redirect_that_leads_astray_is_a_protocol_error() -> None:
         Outcome.PROTOCOL_ERROR,
         "a redirect to another host without https",
     )
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """A server's context with a certificate for iam.test, and the certificate."""
+    certificate = tmp_path_factory.mktemp("named") / "iam.pem"
+    return self_signed_context(certificate, "iam.test"), certificate
+
+
+def send(target: Target, url: str, directory: Path = Path()) -> Response:
+    client = HttpClient(target, directory)
+    try:
+        return client.send(Request("issue", url, {}, b"a=1"))
+    finally:
+        client.close()
+
+
+def port_of(server: Server) -> int:
+    return int(server.url.rstrip("/").rpartition(":")[2])
+
+
+def show_host(request: BaseHTTPRequestHandler) -> None:
+    """The name that the client thinks it talks to."""
+    text(200, request.headers.get_all("Host", [])[0])(request)
+
+
+def test_a_pinned_host_keeps_its_name_and_is_checked_by_it(named: tuple[ssl.SSLContext, Path]) -> None:
+    """The first address refuses, so the second is asked."""
+    context, certificate = named
+    pins = {"iam.test": ("127.0.0.3", "127.0.0.1"), "other.test": ("127.0.0.1",)}
+    target = Target(ca_bundle=str(certificate), resolve=pins)
+    with serving({"/token": show_host}, context) as server:
+        assert (
+            send(target, f"https://iam.test:{port_of(server)}/token").body.decode()
+            == f"iam.test:{port_of(server)[:-1]}"
+        )
+        assert send(target, f"https://other.test:{port_of(server)}/token").failure is Outcome.TLS_ERROR
+    with serving({"/token": show_host}) as server:
+        assert send(target, f"http://iam.test:{port_of(server)}/token").status == 200
+        assert send(target, f"{server.url}token").status == 200
+
+
+def test_where_no_pinned_address_answers_it_is_a_connect_error() -> None:
+    target = Target(resolve={"iam.test": ("127.0.0.3", "127.0.0.4")})
+    assert send(target, f"http://iam.test:{free_port()}/token").failure is Outcome.CONNECT_ERROR
+
+
+def test_the_proxy_of_the_target_is_used_and_the_environments_is_not(
+    named: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, certificate = named
+    heads: list[bytes] = []
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
+    with listening(proxy(heads, login=b"Basic dTpw")) as near, serving({"/token": show_host}, context) as server:
+        monkeypatch.setenv("PROXY", f"http://u:p@127.0.0.1:{near.port}")
+        target = Target(proxy="${PROXY}", ca_bundle=str(certificate))
+        assert send(target, f"https://iam.test:{port_of(server)}/token").status == 200
+        assert send(target, "http://iam.test/token").body == b"by proxy"
+        monkeypatch.setenv("PROXY", f"http://u:q@127.0.0.1:{near.port}")
+        refused = send(target, f"https://iam.test:{port_of(server)}/token")
+    assert heads[0].startswith(b"CONNECT iam.test:")
+    assert (refused.failure, refused.detail) == (Outcome.CONNECT_ERROR, "the proxy refused the connection (407)")
+    gone = send(target, "https://iam.test/token")
+    assert (gone.failure, gone.detail) == (Outcome.CONNECT_ERROR, "the proxy cannot be reached")
+
+
+def test_a_client_certificate_is_shown(tmp_path: Path) -> None:
+    context = self_signed_context(tmp_path / "ca.pem", "127.0.0.1")
+    certificate, key = self_signed("runner")
+    (tmp_path / "client.pem").write_bytes(certificate)
+    (tmp_path / "client.key").write_bytes(key)
+    context.load_verify_locations(tmp_path / "client.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    shown = Target(ca_bundle="ca.pem", client_certificate="client.pem", client_key="client.key")
+    with serving({"/token": show_host}, context) as server:
+        assert send(shown, f"{server.url}token", tmp_path).status == 200
+        assert send(Target(ca_bundle="ca.pem"), f"{server.url}token", tmp_path).failure is not None
