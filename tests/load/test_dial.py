@@ -33,7 +33,7 @@ def post(url: str) -> Request:
 
 
 def get(url: str, follows: bool = False) -> Request:
-    return Request("login_page", url, {}, b"", "GET", follows)
+    return Request("login_page", url, {}, b"", "GET", follow_redirects=follows)
 
 
 def pinned(*addresses: str, **keys: float) -> Network:
