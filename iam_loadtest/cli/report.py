@@ -38,7 +38,7 @@ def _print_report(files: ReportFiles) -> None:
     click.echo()
     click.echo(text_table(headline_table(files.summary)))
     click.echo()
-    for path in (files.html, files.markdown, files.csv, files.json):
+    for path in (files.html, files.markdown, files.csv, files.json, files.junit):
         click.echo(path)
     if files.charts:
         click.echo(f"{files.charts[0].parent}/: {len(files.charts) // 2} charts, each as SVG and PNG")

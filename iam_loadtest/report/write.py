@@ -12,6 +12,8 @@ from iam_loadtest.analysis.summary import RunSummary, summarise_directory
 from iam_loadtest.errors import UserError
 from iam_loadtest.report.chart_style import Chart
 from iam_loadtest.report.charts import all_charts
+from iam_loadtest.report.junit import junit_xml
+from iam_loadtest.report.objectives import judged
 from iam_loadtest.report.page import html_page, markdown_page
 from iam_loadtest.report.summary_csv import summary_csv
 from iam_loadtest.report.summary_json import summary_document
@@ -30,12 +32,13 @@ class ReportFiles:
     markdown: Path
     csv: Path
     json: Path
+    junit: Path
     charts: tuple[Path, ...]
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """Every file that was written, the page first."""
-        return (self.html, self.markdown, self.csv, self.json, *self.charts)
+        return (self.html, self.markdown, self.csv, self.json, self.junit, *self.charts)
 
 
 def write_report(run_directory: Path) -> ReportFiles:
@@ -48,13 +51,14 @@ def write_report(run_directory: Path) -> ReportFiles:
     comparisons = compare(summary)
     charts = all_charts(summary, comparisons)
     html, markdown = run_directory / "report.html", run_directory / "report.md"
-    table, document = run_directory / "summary.csv", run_directory / "summary.json"
+    table, document, cases = (run_directory / name for name in ("summary.csv", "summary.json", "junit.xml"))
     write_json(document, summary_document(summary, comparisons))
     write_text(table, summary_csv(summary))
+    write_text(cases, junit_xml(summary, judged(summary)))
     write_text(markdown, markdown_page(summary, comparisons, charts))
     drawn = _write_charts(run_directory / CHARTS_DIRECTORY, charts)
     write_text(html, html_page(summary, comparisons, charts))
-    return ReportFiles(summary, comparisons, html, markdown, table, document, drawn)
+    return ReportFiles(summary, comparisons, html, markdown, table, document, cases, drawn)
 
 
 def _write_charts(directory: Path, charts: list[Chart]) -> tuple[Path, ...]:

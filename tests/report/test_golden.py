@@ -11,7 +11,7 @@ from iam_loadtest.report import ReportFiles, write_report
 GOLDEN = Path(__file__).parent / "golden"
 
 
-@pytest.mark.parametrize("name", ["summary.json", "summary.csv", "report.md"])
+@pytest.mark.parametrize("name", ["summary.json", "summary.csv", "junit.xml", "report.md"])
 def test_the_file_is_what_was_looked_at(finished: ReportFiles, name: str, update_golden: bool) -> None:
     """Where a difference is meant: pytest tests/report --update-golden, and read the diff."""
     written = (finished.html.parent / name).read_text(encoding="utf-8")
