@@ -13,7 +13,7 @@ from iam_loadtest.embedded.context import ClientRequest, Iam, TokenAnswer, authe
 from iam_loadtest.embedded.entity import Account, Client, Holder, token_hash
 from iam_loadtest.embedded.issue import Grant, issue
 from iam_loadtest.embedded.problem import INVALID_GRANT, OAuthError
-from iam_loadtest.embedded.query import load_account, load_holder
+from iam_loadtest.embedded.query import load_holder
 from iam_loadtest.embedded.seed import CODE_GRANT
 from iam_loadtest.embedded.store import Transaction
 from iam_loadtest.embedded.tokens import now_s, opaque_token
@@ -83,10 +83,9 @@ def _read_code(iam: Iam, request: ClientRequest) -> Transaction[_Agreed]:
     holder = yield from load_holder(found.rows[0][1])
     if holder.client_id != client.client_id:
         raise OAuthError(INVALID_GRANT, "The code was issued to another client")
-    account = yield from load_account(holder.username or "")
-    if account is None:
+    if holder.account is None:
         raise OAuthError(INVALID_GRANT, "The user of this code is not there")
-    return _Agreed(client, found.rows[0][0], holder, account)
+    return _Agreed(client, found.rows[0][0], holder, holder.account)
 
 
 def _check_redirect(holder: Holder, offered: str | None) -> None:

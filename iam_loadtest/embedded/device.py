@@ -17,7 +17,7 @@ from iam_loadtest.embedded.context import ClientRequest, Iam, TokenAnswer, authe
 from iam_loadtest.embedded.entity import Account, Client, Holder, token_hash
 from iam_loadtest.embedded.issue import Grant, allowed_scopes, issue
 from iam_loadtest.embedded.problem import DENIED, EXPIRED, INVALID_GRANT, PENDING, OAuthError
-from iam_loadtest.embedded.query import load_account, load_holder
+from iam_loadtest.embedded.query import load_holder
 from iam_loadtest.embedded.seed import DEVICE_GRANT
 from iam_loadtest.embedded.store import Transaction
 from iam_loadtest.embedded.tokens import now_s, opaque_token
@@ -173,7 +173,6 @@ def _read_approved(iam: Iam, request: ClientRequest) -> Transaction[tuple[Client
     if status == "denied":
         raise OAuthError(DENIED, "The user has refused")
     holder = yield from load_holder(holder_id)
-    account = yield from load_account(holder.username or "")
-    if account is None:
+    if holder.account is None:
         raise OAuthError(INVALID_GRANT, "The user of this code is not there")
-    return client, code_id, holder, account
+    return client, code_id, holder, holder.account

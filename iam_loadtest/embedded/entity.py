@@ -71,7 +71,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who authenticated, for which client, with which request: upstream's authentication holder."""
+    """Who authenticated, for which client, with which request: upstream's authentication holder.
+
+    ``account`` is None where there is no user, or the user named is not there any more.
+    """
 
     id: int
     client_id: str
@@ -79,6 +82,7 @@ class Holder:
     redirect_uri: str | None
     scopes: frozenset[str]
     parameters: dict[str, str] = field(repr=False)
+    account: Account | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +93,24 @@ class StoredRefreshToken:
     value: str = field(repr=False)
     expiration: int | None
     client_id: str
-    holder_id: int
+    holder: Holder
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAccessToken:
-    """An access token as found."""
+    """An access token as found; ``client_id`` is the client's name, not its row."""
 
     id: int
-    value: str = field(repr=False)
     expiration: int
     client_id: str
-    holder_id: int
-    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectToken:
+    """A stored access token that is to be exchanged: which client it was issued to, and for which user."""
+
+    expiration: int
+    client_id: str
+    client_scopes: frozenset[str]
+    username: str | None
+    account: Account | None

@@ -19,7 +19,6 @@ from iam_loadtest.embedded.entity import (
     OFFLINE_ACCESS,
     Account,
     Client,
-    Holder,
     StoredRefreshToken,
     secret_hash,
 )
@@ -45,13 +44,12 @@ from iam_loadtest.embedded.problem import (
     unknown_subject_token,
 )
 from iam_loadtest.embedded.query import (
-    find_access_token,
     find_refresh_token,
+    find_subject_token,
     is_revoked,
     load_account,
     load_account_by_uuid,
     load_client,
-    load_holder,
 )
 from iam_loadtest.embedded.seed import CLIENT_GRANT, EXCHANGE_GRANT, PASSWORD_GRANT, REFRESH_GRANT
 from iam_loadtest.embedded.store import Transaction
@@ -92,15 +90,14 @@ class _Refresh:
 
     client: Client
     token: StoredRefreshToken
-    holder: Holder
-    account: Account | None
 
 
 async def refresh_token(iam: Iam, request: ClientRequest) -> TokenAnswer:
     """A new access token for the old consent; the same refresh token again, or a new one where rotation is on."""
     found = await iam.store.read(lambda: _read_refresh(iam, request))
-    scopes = _narrowed(found.holder.scopes, request.form.get("scope", ""))
-    signed = sign(iam, found.client, _refreshed_claims(found, scopes, request), found.account, found.holder.parameters)
+    holder = found.token.holder
+    scopes = _narrowed(holder.scopes, request.form.get("scope", ""))
+    signed = sign(iam, found.client, _refreshed_claims(found, scopes, request), holder.account, holder.parameters)
     value = found.token.value if iam.settings.reuse_refresh_tokens else opaque_token()
     if _refresh_writes(iam, found.client, signed):
         await iam.store.write(lambda: _store_refresh(iam, found, signed, scopes, value))
@@ -111,12 +108,12 @@ async def token_exchange(iam: Iam, request: ClientRequest) -> TokenAnswer:
     """RFC 8693: a token of one client becomes a token of another; the user stays the same."""
     actor, subject = await iam.store.read(lambda: _read_exchange(iam, request))
     scopes = frozenset(request.need("scope").split())
-    _check_exchange(actor, subject.client, scopes)
+    _check_exchange(actor, subject, scopes)
     act: dict[str, Any] = {"sub": actor.client_id}
     if subject.act is not None:
         act["act"] = subject.act
     parameters = dict(request.form) if subject.account else {**request.form, "subject": subject.name}
-    other_client = actor.client_id != subject.client.client_id
+    other_client = actor.client_id != subject.client_id
     grant = Grant(actor, scopes, subject.account, parameters, request.audience, subject.name, act, other_client)
     return await issue(iam, grant) | {"issued_token_type": JWT_TYPE}
 
@@ -129,11 +126,9 @@ def _read_refresh(iam: Iam, request: ClientRequest) -> Transaction[_Refresh]:
         raise unknown_refresh_token(value)
     if token.client_id != client.client_id:
         raise OAuthError(CLIENT_OTHER, "Client does not own the presented refresh token")
-    holder = yield from load_holder(token.holder_id)
-    account = (yield from load_account(holder.username)) if holder.username else None
-    if holder.username and account is None:
+    if token.holder.username and token.holder.account is None:
         raise OAuthError(INVALID_GRANT, "The user of this refresh token is not there")
-    return _Refresh(client, token, holder, account)
+    return _Refresh(client, token)
 
 
 def _narrowed(granted: frozenset[str], wanted: str) -> frozenset[str]:
@@ -145,8 +140,8 @@ def _narrowed(granted: frozenset[str], wanted: str) -> frozenset[str]:
 
 def _refreshed_claims(found: _Refresh, scopes: frozenset[str], request: ClientRequest) -> AccessTokenClaims:
     """As at first issue; an audience in the refresh request replaces the first one."""
-    kept = found.holder.parameters
-    subject = found.account.uuid if found.account else kept.get("subject", found.client.client_id)
+    kept, account = found.token.holder.parameters, found.token.holder.account
+    subject = account.uuid if account else kept.get("subject", found.client.client_id)
     audience = request.audience or tuple(kept.get("audience", "").split())
     act = {"sub": found.client.client_id} if kept.get("grant_type") == EXCHANGE_GRANT else None
     return AccessTokenClaims(subject, found.client.client_id, scopes, audience, act)
@@ -169,7 +164,7 @@ def _store_refresh(iam: Iam, found: _Refresh, signed: Signed, scopes: frozenset[
         refresh_id = yield from _rotate(iam, found, value, signed.now)
     if iam.settings.store_access_tokens:
         row = new_access_token(iam, found.client, signed, scopes)
-        yield from insert_access_token(row, found.token.holder_id, refresh_id)
+        yield from insert_access_token(row, found.token.holder.id, refresh_id)
     yield from mark_client_used(found.client, today(signed.now))
 
 
@@ -178,14 +173,15 @@ def _rotate(iam: Iam, found: _Refresh, value: str, now: int) -> Transaction[int]
     mine = yield from delete_refresh_token(found.token.id)
     if not mine:
         raise unknown_refresh_token(found.token.value)
-    return (yield from insert_refresh_token(new_refresh_token(iam, found.client, value, now), found.token.holder_id))
+    return (yield from insert_refresh_token(new_refresh_token(iam, found.client, value, now), found.token.holder.id))
 
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """Whom a subject token is about: ``name`` is the token's ``sub``."""
+    """Whom a subject token is about: ``name`` is the token's ``sub``. The client is the one it was issued to."""
 
-    client: Client
+    client_id: str
+    client_scopes: frozenset[str]
     account: Account | None
     name: str
     act: Mapping[str, Any] | None
@@ -205,16 +201,13 @@ def _read_exchange(iam: Iam, request: ClientRequest) -> Transaction[tuple[Client
 
 def _stored_subject(value: str) -> Transaction[_Subject | None]:
     """What is found by its hash is ours as it stands: its signature needs no second look."""
-    token = yield from find_access_token(value)
+    token = yield from find_subject_token(value)
     if token is None or token.expiration < now_s():
         return None
-    holder = yield from load_holder(token.holder_id)
-    account = (yield from load_account(holder.username)) if holder.username else None
-    if holder.username and account is None:
+    if token.username and token.account is None:
         raise OAuthError(INVALID_GRANT, "The user of this subject token is not there")
-    client = yield from load_client(token.client_id)
     claims = claims_of_stored(value)
-    return _Subject(client, account, claims["sub"], claims.get("act")) if client else None
+    return _Subject(token.client_id, token.client_scopes, token.account, claims["sub"], claims.get("act"))
 
 
 def _signed_subject(iam: Iam, value: str) -> Transaction[_Subject | None]:
@@ -224,15 +217,16 @@ def _signed_subject(iam: Iam, value: str) -> Transaction[_Subject | None]:
         return None
     client = yield from load_client(str(claims.get("client_id", "")))
     account = yield from load_account_by_uuid(claims["sub"])
-    return _Subject(client, account, claims["sub"], claims.get("act")) if client else None
+    if client is None:
+        return None
+    return _Subject(client.client_id, client.scopes, account, claims["sub"], claims.get("act"))
 
 
-def _check_exchange(actor: Client, subject: Client, scopes: frozenset[str]) -> None:
+def _check_exchange(actor: Client, subject: _Subject, scopes: frozenset[str]) -> None:
     """Scopes must be allowed for both clients; offline_access only ever for another client."""
     if actor.client_id == subject.client_id and OFFLINE_ACCESS in scopes:
         raise OAuthError(EXCHANGE_DENIED, "Token exchange not allowed: same client and offline_access requested")
-    for client in (subject, actor):
-        excess = scopes - client.scopes
-        if excess:
+    for client_id, allowed in ((subject.client_id, subject.client_scopes), (actor.client_id, actor.scopes)):
+        if excess := scopes - allowed:
             name = " ".join(sorted(excess))
-            raise OAuthError(INVALID_SCOPE, f"Scope not allowed by client '{client.client_id}' configuration: {name}")
+            raise OAuthError(INVALID_SCOPE, f"Scope not allowed by client '{client_id}' configuration: {name}")

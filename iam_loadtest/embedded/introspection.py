@@ -20,10 +20,8 @@ from iam_loadtest.embedded.query import (
     find_access_token,
     find_refresh_token,
     is_revoked,
-    load_account,
     load_account_by_uuid,
     load_client,
-    load_holder,
 )
 from iam_loadtest.embedded.store import Transaction
 from iam_loadtest.embedded.tokens import claims_of_stored, now_s
@@ -108,14 +106,13 @@ def _about_refresh(value: str) -> Transaction[dict[str, Any]]:
     token = yield from find_refresh_token(value)
     if token is None or (token.expiration is not None and token.expiration < now_s()):
         return INACTIVE
-    holder = yield from load_holder(token.holder_id)
-    account = (yield from load_account(holder.username)) if holder.username else None
+    account = token.holder.account
     return {
         "active": True,
         "token_type": "refresh_token",
         "client_id": token.client_id,
         "exp": token.expiration,
-        "scope": " ".join(sorted(holder.scopes)),
+        "scope": " ".join(sorted(token.holder.scopes)),
         "sub": account.uuid if account else token.client_id,
     }
 

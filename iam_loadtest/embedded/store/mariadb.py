@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
 from typing import Any, Final
 
 from iam_loadtest.embedded.settings import Settings
@@ -68,7 +69,7 @@ class MariaDbStore:
         async with self._primary.connection() as connection, connection.cursor() as cursor:
             await cursor.execute("BEGIN")
             for start in range(0, len(rows), _BATCH):
-                await cursor.executemany(_pyformat(sql), rows[start : start + _BATCH])
+                await cursor.executemany(_dialect(sql), rows[start : start + _BATCH])
             await cursor.execute("COMMIT")
 
     async def ping(self) -> None:
@@ -186,14 +187,15 @@ async def _run(connection: Connection, transaction: Transaction[T]) -> T:
 
 async def _execute(connection: Connection, sql: str, parameters: Parameters) -> Result:
     cursor = connection.cursor()
-    await cursor.execute(_pyformat(sql), parameters)
+    await cursor.execute(_dialect(sql), parameters)
     rows = await cursor.fetchall() if cursor.description else ()
     return Result(rows, cursor.lastrowid or 0, int(str(cursor.rowcount)))
 
 
-def _pyformat(sql: str) -> str:
-    """Our statements hold no question mark or percent sign but as parameters."""
-    return sql.replace("?", "%s")
+@lru_cache(maxsize=512)
+def _dialect(sql: str) -> str:
+    """Our statements hold no question mark or percent sign but as parameters; lists are joined by a space."""
+    return sql.replace("?", "%s").replace(", ' ')", " SEPARATOR ' ')")
 
 
 def _translated(error: Exception) -> DatabaseError:
