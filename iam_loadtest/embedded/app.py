@@ -7,9 +7,11 @@ from typing import Any
 
 import orjson
 from starlette.applications import Starlette
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from iam_loadtest.embedded.browser import authorize, consent, login, login_page
 from iam_loadtest.embedded.client_auth import credentials_of
@@ -21,18 +23,29 @@ from iam_loadtest.embedded.metrics import Board, Part
 from iam_loadtest.embedded.problem import BEARER_UNKNOWN, SERVER_ERROR, OAuthError
 from iam_loadtest.embedded.sessions import SessionStoreError
 from iam_loadtest.embedded.store import DatabaseError
-from iam_loadtest.embedded.token_endpoint import token_endpoint
+from iam_loadtest.embedded.token_endpoint import TokenEndpoint
 from iam_loadtest.embedded.wire import database_refusal, error_response, json_response, read_form
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 STAND_IN = "iam_loadtest built-in IAM: a stand-in for tests, not for real identities"
 
 
-def build_app(iam: Iam, board: Board, part: Part) -> Starlette:
-    """All endpoints of one frontend."""
+def build_app(iam: Iam, board: Board, part: Part) -> ASGIApp:
+    """All endpoints of one frontend: POST /token by itself, Starlette for the rest."""
+    token = TokenEndpoint(iam, part)
+    guarded_token, others = ServerErrorMiddleware(token), _routes(iam, board, part, token)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        chosen = guarded_token if scope["path"] == "/token" and scope["method"] == "POST" else others
+        await chosen(scope, receive, send)
+
+    return app
+
+
+def _routes(iam: Iam, board: Board, part: Part, token: TokenEndpoint) -> Starlette:
     return Starlette(
         routes=[
-            Route("/token", token_endpoint(iam, part), methods=["POST"]),
+            Route("/token", token, methods=["POST"]),
             Route("/introspect", _guarded(iam, part, _introspect(iam)), methods=["POST"]),
             Route("/revoke", _guarded(iam, part, _revoke(iam)), methods=["POST"]),
             Route("/userinfo", _guarded(iam, part, _userinfo(iam)), methods=["GET", "POST"]),
@@ -95,7 +108,7 @@ def _guarded(iam: Iam, part: Part, endpoint: Endpoint) -> Endpoint:
 
 
 async def _client_request(request: Request) -> ClientRequest:
-    fields, audience = await read_form(request)
+    fields, audience = await read_form(request.receive)
     return ClientRequest(fields, audience, credentials_of(request.headers.get("authorization", ""), fields))
 
 

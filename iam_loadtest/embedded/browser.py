@@ -42,7 +42,7 @@ async def login_page(iam: Iam, request: Request) -> Response:
 
 async def login(iam: Iam, request: Request) -> Response:
     """POST /login: back to where the browser was going, or to the form again."""
-    fields, _ = await read_form(request)
+    fields, _ = await read_form(request.receive)
     session = check_csrf(await load_session(iam, request), fields.get("_csrf", ""))
     username = fields.get("username", "")
     account = await iam.store.read(lambda: load_account(username))
@@ -100,7 +100,7 @@ async def authorize(iam: Iam, request: Request) -> Response:
 
 async def consent(iam: Iam, request: Request) -> Response:
     """POST /authorize: the user's answer to the consent page."""
-    fields, _ = await read_form(request)
+    fields, _ = await read_form(request.receive)
     session = check_csrf(await load_session(iam, request), fields.get("_csrf", ""))
     parameters = session.data.get("asked")
     if session.username is None or parameters is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from iam_loadtest.embedded.entity import Client, token_hash
 from iam_loadtest.embedded.store import Transaction
@@ -124,17 +125,18 @@ def _insert_user_auth(username: str) -> Transaction[int]:
 def _insert_parameters(holder_id: int, parameters: Mapping[str, str]) -> Transaction[None]:
     kept = [(name, value) for name, value in parameters.items() if name in _KEPT_PARAMETERS and value]
     if kept:
-        groups = ", ".join(["(?, ?, ?)"] * len(kept))
+        target = "authentication_holder_request_parameter (owner_id, param, val)"
         values = tuple(part for name, value in kept for part in (holder_id, name, value[:2048]))
-        yield (
-            f"INSERT INTO authentication_holder_request_parameter (owner_id, param, val) VALUES {groups}",  # noqa: S608 - only question marks
-            values,
-        )
+        yield _insertion(target, "(?, ?, ?)", len(kept)), values
 
 
 def _insert_values(target: str, owner_id: int, values: Iterable[str]) -> Transaction[None]:
     ordered = sorted(values)
     if ordered:
-        groups = ", ".join(["(?, ?)"] * len(ordered))
         parameters = tuple(part for value in ordered for part in (owner_id, value))
-        yield f"INSERT INTO {target} VALUES {groups}", parameters  # noqa: S608 - the target is one of our tables
+        yield _insertion(target, "(?, ?)", len(ordered)), parameters
+
+
+@lru_cache(maxsize=256)
+def _insertion(target: str, row: str, count: int) -> str:
+    return f"INSERT INTO {target} VALUES {', '.join([row] * count)}"  # noqa: S608 - our tables and question marks

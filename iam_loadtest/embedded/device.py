@@ -61,7 +61,7 @@ async def device_page(iam: Iam, request: Request) -> Response:
 
 async def device_verify(iam: Iam, request: Request) -> Response:
     """POST /device/verify: shows what the device asks for."""
-    fields, _ = await read_form(request)
+    fields, _ = await read_form(request.receive)
     session = check_csrf(await load_session(iam, request), fields.get("_csrf", ""))
     waiting = await iam.store.read(lambda: _waiting(fields.get("user_code", "")))
     if waiting is None or session.username is None:
@@ -79,7 +79,7 @@ async def device_verify(iam: Iam, request: Request) -> Response:
 
 async def device_approve(iam: Iam, request: Request) -> Response:
     """POST /device/approve: the user's answer, for which the device is polling."""
-    fields, _ = await read_form(request)
+    fields, _ = await read_form(request.receive)
     session = check_csrf(await load_session(iam, request), fields.get("_csrf", ""))
     waiting = await iam.store.read(lambda: _waiting(fields.get("user_code", "")))
     username = session.username

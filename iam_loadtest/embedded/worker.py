@@ -24,6 +24,7 @@ from iam_loadtest.embedded.sessions import open_sessions
 from iam_loadtest.embedded.settings import Settings
 from iam_loadtest.embedded.store import DatabaseError, Store, open_store
 from iam_loadtest.embedded.tokens import load_signer
+from iam_loadtest.embedded.whole_answers import WholeAnswers
 
 _PR_SET_PDEATHSIG = 1
 _GRACE_S = 1
@@ -138,6 +139,14 @@ class _CountedProtocol(HttpToolsProtocol):
     def __init__(self, part: Part, config: uvicorn.Config, server_state: object, app_state: dict[str, object]) -> None:
         super().__init__(config, server_state, app_state)  # type: ignore[arg-type]  # uvicorn's own ServerState
         self._part = part
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        self._answers = WholeAnswers(transport)
+        super().connection_made(self._answers)  # type: ignore[arg-type]  # it has all that uvicorn calls
+
+    def on_response_complete(self) -> None:
+        self._answers.flush()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._part.count_closed()

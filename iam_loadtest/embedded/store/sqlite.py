@@ -273,11 +273,11 @@ def _connect(path: str, timeout_s: float) -> sqlite3.Connection:
 
 
 def _run(connection: sqlite3.Connection, transaction: Transaction[T]) -> T:
-    execute = connection.execute
+    cursor = connection.cursor()
     try:
         sql, parameters = next(transaction)
         while True:
-            cursor = execute(sql, parameters)
+            cursor.execute(sql, parameters)
             rows = cursor.fetchall() if cursor.description else _NO_ROWS
             sql, parameters = transaction.send(Result(rows, cursor.lastrowid or 0, cursor.rowcount))
     except StopIteration as stop:
