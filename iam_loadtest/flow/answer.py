@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NoReturn
 
-from iam_loadtest.flow.message import Response
+from iam_loadtest.flow.message import Request, Response, Visit
+from iam_loadtest.flow.page import Code, Filled, PageError, code_of, consent_form, login_form
 from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES, TokenResponseError, Tokens, json_object, parse_tokens
 from iam_loadtest.results.outcome import Outcome
 
-Answer = Tokens | None
+Answer = Tokens | Filled | Code | None
 """None where an answer is good and gives nothing that later steps need."""
 
 INTROSPECT_REVOKED: Final = "introspect_revoked"
 """The kind of an introspection of a token whose revocation was acknowledged: it must not be active any more."""
+
+CONSENT: Final = "consent"
+"""The kind of the answer to a consent page."""
 
 _COMPACT_JWS = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 
@@ -29,12 +33,38 @@ class BadAnswerError(Exception):
         self.detail = detail
 
 
-def read_answer(kind: str, response: Response) -> Answer:
-    """What a 2xx gives; raises BadAnswerError. A kind that is not known here is a grant: tokens are expected."""
+def read_answer(request: Request, response: Response) -> Answer:
+    """What a 2xx, or a visit's return to the client, gives; raises BadAnswerError.
+
+    A kind that is not known here is a grant: tokens are expected.
+    """
     try:
-        return _READERS.get(kind, _tokens)(response)
+        if request.visit is not None:
+            return _read_page(request, request.visit, response)
+        return _READERS.get(request.kind, _tokens)(response)
     except TokenResponseError as error:
         raise BadAnswerError(Outcome.PROTOCOL_ERROR, str(error)) from error
+    except PageError as error:
+        raise BadAnswerError(Outcome.REFUSED if error.is_refusal else Outcome.PROTOCOL_ERROR, error.detail) from error
+
+
+def _read_page(request: Request, visit: Visit, response: Response) -> Answer:
+    """Where a visit has come to: a login page gives a form, a login a code or, before it, a form of consent."""
+    if response.status >= 300:
+        code = code_of(response, visit.state)
+        if request.kind == RequestKind.LOGIN_PAGE:
+            raise PageError("a code came back before anybody logged in")
+        return code
+    form = login_form(request, response)
+    if request.kind == RequestKind.LOGIN_PAGE:
+        return form or _no_form("login")
+    if form is not None:
+        raise PageError("the login page came again: name or password was not accepted", is_refusal=True)
+    return (consent_form(request, response) if request.kind == RequestKind.LOGIN else None) or _no_form("consent")
+
+
+def _no_form(kind: str) -> NoReturn:
+    raise PageError(f"a page without a {kind} form")
 
 
 def _tokens(response: Response) -> Tokens:

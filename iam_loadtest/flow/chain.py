@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from iam_loadtest.flow.answer import Answer
-from iam_loadtest.flow.message import Request
+from iam_loadtest.flow.message import Request, Visit
+from iam_loadtest.flow.page import Filled
 from iam_loadtest.oidc.token_response import Tokens
 from iam_loadtest.results.outcome import Outcome
 
@@ -23,16 +25,32 @@ class UserLogin:
     password: str = field(repr=False)
 
 
-class Held:
-    """What a chain holds after some of its steps: the newest tokens, and the access token of each step."""
+class Login(NamedTuple):
+    """A login under way: what the browser has, the form that is next, and the code at its end."""
 
-    __slots__ = ("access_token", "by_step", "refresh_token", "revoked")
+    visit: Visit
+    verifier: str
+    form: Filled | None = None
+    code: str = ""
+
+    def __repr__(self) -> str:
+        return "Login()"
+
+
+class Held:
+    """What a chain holds after some of its steps: the newest tokens, the access token of each step, a login.
+
+    ``revoked`` is the last revoked token of each kind.
+    """
+
+    __slots__ = ("access_token", "by_step", "login", "refresh_token", "revoked")
 
     def __init__(self) -> None:
         self.access_token = ""
         self.refresh_token = ""
         self.by_step: dict[str, str] = {}
-        self.revoked: set[str] = set()
+        self.revoked: dict[str, str] = {}
+        self.login: Login | None = None
 
     def take(self, step: str, tokens: Tokens) -> None:
         """Adopt what a step gave."""
@@ -58,6 +76,10 @@ class ChainStep(ABC):
     def take(self, held: Held, answer: Answer) -> None:  # noqa: B027  most requests give nothing
         """Adopt what a good answer gave."""
 
+    def follow_up(self, held: Held) -> Request | None:  # noqa: ARG002  most steps are one request
+        """A further request of the same step, after a good answer."""
+        return None
+
 
 def chain(steps: Sequence[ChainStep], user: UserLogin, held: Held | None = None) -> Flow:
     """The flow of one chain: each refresh token that comes back is adopted.
@@ -66,7 +88,10 @@ def chain(steps: Sequence[ChainStep], user: UserLogin, held: Held | None = None)
     """
     held = held or Held()
     for step in steps:
-        step.take(held, (yield step.request(held, user)))
+        request: Request | None = step.request(held, user)
+        while request is not None:
+            step.take(held, (yield request))
+            request = step.follow_up(held)
 
 
 def drive(flow: Flow, exchange: Exchange) -> Outcome:

@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 import yaml
 
-from iam_loadtest.flow.answer import INTROSPECT_REVOKED, Answer, BadAnswerError, read_answer
+from iam_loadtest.flow.answer import CONSENT, INTROSPECT_REVOKED, Answer, BadAnswerError, read_answer
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.oidc.redact import redact
 from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.oidc.token_response import OAuthError, parse_error
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.scenario.error_rule import ErrorRule
+
+_STANDS_FOR = {INTROSPECT_REVOKED: RequestKind.INTROSPECT.value, CONSENT: RequestKind.LOGIN.value}
 
 
 class Judgement(NamedTuple):
@@ -37,7 +39,7 @@ class Classifier:
         """What the answer to a request came to."""
         if response.failure is not None:
             return Judgement(response.failure, None, response.detail)
-        if 200 <= response.status < 300:
+        if 200 <= response.status < (300 if request.visit is None else 400):
             return _judge_success(request, response)
         return self._judge_refusal(request, response, latency_s)
 
@@ -66,7 +68,7 @@ def profile_rules(profile: str) -> tuple[ErrorRule, ...]:
 
 def _judge_success(request: Request, response: Response) -> Judgement:
     try:
-        return Judgement(Outcome.OK, read_answer(request.kind, response))
+        return Judgement(Outcome.OK, read_answer(request, response))
     except BadAnswerError as error:
         return Judgement(error.outcome, None, error.detail)
 
@@ -91,7 +93,7 @@ def _fits(
 
 
 def _asked(request: Request) -> str:
-    return RequestKind.INTROSPECT if request.kind == INTROSPECT_REVOKED else request.kind
+    return _STANDS_FOR.get(request.kind, request.kind)
 
 
 def _default(request: Request, status: int, error: OAuthError) -> Outcome:

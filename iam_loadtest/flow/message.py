@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from iam_loadtest.flow.cookie_jar import CookieJar
 from iam_loadtest.results.outcome import Outcome
+
+
+class Visit(NamedTuple):
+    """A browser's way through pages: its cookies, and where redirects end because the client takes over there.
+
+    ``state`` is what must come back to ``redirect_uri`` (RFC 6749 section 10.12).
+    """
+
+    cookies: CookieJar
+    redirect_uri: str = ""
+    state: str = ""
+
+    def __repr__(self) -> str:
+        return f"Visit(redirect_uri={self.redirect_uri!r})"
 
 
 class Request(NamedTuple):
     """One HTTP request of a step. Headers and body hold credentials and are not in the repr.
 
     ``kind`` is what is asked for: a grant, or a :class:`RequestKind`; it decides how the answer is read.
-    With ``follow_redirects`` the answer is that at the end of the redirects, and the user's cookies are sent and kept.
+    With a ``visit`` the answer is that at the end of the redirects, as a browser would see it.
     """
 
     step: str
@@ -21,7 +36,7 @@ class Request(NamedTuple):
     body: bytes
     method: str = "POST"
     kind: str = ""
-    follow_redirects: bool = False
+    visit: Visit | None = None
 
     def __repr__(self) -> str:
         return f"Request(step={self.step!r}, url={self.url!r}, method={self.method!r})"
@@ -32,7 +47,8 @@ class Response(NamedTuple):
 
     ``detail`` says in a few words what the transport failed at; ``retry_after`` whether that header was there.
     ``received_us`` is when the last byte had come, on the clock of the process, 0 where the transport does not know.
-    ``location`` and ``set_cookies`` are those headers as they came. Nothing that may hold tokens is in the repr.
+    ``location`` and ``set_cookies`` are those headers as they came, ``url`` is where a visit ended, with ``location``
+    in full where that is the client's redirect URI. Nothing that may hold tokens is in the repr.
     """
 
     status: int
@@ -44,6 +60,7 @@ class Response(NamedTuple):
     received_us: int = 0
     location: str = ""
     set_cookies: tuple[str, ...] = ()
+    url: str = ""
 
     def __repr__(self) -> str:
         return f"Response(status={self.status}, failure={self.failure!s}, detail={self.detail!r})"

@@ -30,13 +30,13 @@ class TokenFormStep(ChainStep):
         """The form with the token at its end."""
         token = self._token(held)
         body = b"%b&token=%b" % (self.constant_body, form_encoded(token))
-        is_gone = self.kind == RequestKind.INTROSPECT and token in held.revoked
+        is_gone = self.kind == RequestKind.INTROSPECT and held.revoked.get(self.of) == token
         return Request(self.label, self.url, self.headers, body, "POST", INTROSPECT_REVOKED if is_gone else self.kind)
 
     def take(self, held: Held, answer: Answer) -> None:  # noqa: ARG002  that it is good says it all
         """Note what was revoked: it must not be active any more."""
         if self.kind == RequestKind.REVOKE:
-            held.revoked.add(self._token(held))
+            held.revoked[self.of] = self._token(held)
 
     def _token(self, held: Held) -> str:
         return held.refresh_token if self.of == "refresh_token" else held.access_token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from iam_loadtest.errors import UserError
+from iam_loadtest.flow.browser_step import LoginStep, login_page_step
 from iam_loadtest.flow.chain import ChainStep
 from iam_loadtest.flow.other_step import DocumentStep, UserinfoStep, token_form_step
 from iam_loadtest.flow.token_step import token_step
@@ -20,9 +21,13 @@ def ready_step(name: str, step: Step, client: ClientCredentials | None, endpoint
     if step.grant is not None:
         return token_step(name, step, step.grant, acting, endpoints.token)
     label, kind = step.label or name, RequestKind(step.kind)
+    if kind is RequestKind.LOGIN:
+        return LoginStep(name, label, kind)
     url = _endpoint(name, kind, endpoints)
     if kind in {RequestKind.INTROSPECT, RequestKind.REVOKE}:
         return token_form_step(name, step, kind, acting, url)
+    if kind is RequestKind.LOGIN_PAGE:
+        return login_page_step(name, step, acting, url)
     if kind is RequestKind.USERINFO:
         return UserinfoStep(name, label, kind, url)
     return DocumentStep(name, label, kind, url)
@@ -35,6 +40,7 @@ def _endpoint(name: str, kind: RequestKind, endpoints: Endpoints) -> str:
         RequestKind.REVOKE: endpoints.revocation,
         RequestKind.DISCOVERY: discovery_url(endpoints.issuer),
         RequestKind.JWKS: endpoints.jwks,
+        RequestKind.LOGIN_PAGE: endpoints.authorization,
     }.get(kind)
     if url is None:
         raise UserError(

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 from iam_loadtest.flow.cookie_jar import CookieJar
-from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.flow.message import Request, Response, Visit
 from iam_loadtest.results.outcome import Outcome
 
 MAX_REDIRECTS: Final = 10
@@ -30,19 +30,22 @@ class RedirectRefusedError(Exception):
     """A redirect that is not followed; the text says why and names no address."""
 
 
-def send_following(request: Request, send: Callable[[Request, bool], Response], cookies: CookieJar) -> Response:
-    """The last answer of a chain of redirects, with the user's cookies sent and kept on the way.
+def send_following(request: Request, visit: Visit, send: Callable[[Request, bool], Response]) -> Response:
+    """The last answer of a chain of redirects, with the visit's cookies sent and kept on the way.
 
-    ``send`` is told with each request whether a redirect led to another origin than the one that was asked first: a
-    name there must not be resolved to an address of :func:`is_forbidden`. A redirect that is refused is a
-    protocol_error with the status of the redirect.
+    A redirect to the visit's redirect URI is an answer: it is not followed. ``send`` is told with each request whether
+    a redirect led to another origin than the one that was asked first: a name there must not be resolved to an address
+    of :func:`is_forbidden`. A redirect that is refused is a protocol_error with the status of the redirect.
     """
     first = origin_of(request.url)
     for _ in range(MAX_REDIRECTS + 1):
-        response = send(_with_cookies(request, cookies), origin_of(request.url) != first)
-        cookies.take(request.url, response.set_cookies)
+        response = send(_with_cookies(request, visit.cookies), origin_of(request.url) != first)
+        visit.cookies.take(request.url, response.set_cookies)
         if response.failure is not None or response.status not in _FOLLOWED:
-            return response
+            return response._replace(url=request.url)
+        back = urljoin(request.url, response.location)
+        if visit.redirect_uri and _without_query(back) == _without_query(visit.redirect_uri):
+            return response._replace(url=request.url, location=back)
         try:
             request = redirected(request, response)
         except RedirectRefusedError as refusal:
@@ -99,6 +102,10 @@ def _target(base: str, location: str) -> str:
     if (scheme, host, port) != origin_of(base) and _is_forbidden_host(host):
         raise RedirectRefusedError(FORBIDDEN_REDIRECT)
     return url
+
+
+def _without_query(url: str) -> str:
+    return url.partition("#")[0].partition("?")[0]
 
 
 def _is_forbidden_host(host: str) -> bool:

@@ -42,8 +42,12 @@ class TokenStep(ChainStep):
             subject = held.by_step[self.subject_from] if self.subject_from else held.access_token
             return b"%b&subject_token=%b" % (self.constant_body, form_encoded(subject))
         if self.grant is Grant.PASSWORD:
-            login = (self.constant_body, form_encoded(user.username), form_encoded(user.password))
-            return b"%b&username=%b&password=%b" % login
+            typed = (self.constant_body, form_encoded(user.username), form_encoded(user.password))
+            return b"%b&username=%b&password=%b" % typed
+        if self.grant is Grant.AUTHORIZATION_CODE and held.login is not None:
+            login = held.login
+            fields = {"code": login.code, "redirect_uri": login.visit.redirect_uri, "code_verifier": login.verifier}
+            return b"%b&%b" % (self.constant_body, urlencode(fields).encode())
         return self.constant_body
 
 

@@ -6,7 +6,6 @@ import ssl
 from functools import partial
 from time import monotonic
 
-from iam_loadtest.flow.cookie_jar import CookieJar
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.redirect import Origin, send_following
 from iam_loadtest.load.connection import Connection, TlsConnection
@@ -65,14 +64,13 @@ class HttpTransport:
         self._number = number
         self._links: dict[Origin, _Link] = {}
         self._sessions: dict[Origin, ssl.SSLSession] = {}
-        self._cookies = CookieJar()
 
     def send(self, request: Request) -> Response:
         """The answer; every failure of the network is a Response with ``failure`` set."""
         started_s = monotonic()
         deadline_s = started_s + self._timeout_s
-        if request.follow_redirects:
-            return send_following(request, partial(self._send_hop, deadline_s), self._cookies)
+        if request.visit is not None:
+            return send_following(request, request.visit, partial(self._send_hop, deadline_s))
         return self._send(request, started_s, deadline_s)
 
     def close(self) -> None:

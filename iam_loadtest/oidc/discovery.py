@@ -24,6 +24,7 @@ class Endpoints:
     introspection: str | None = None
     userinfo: str | None = None
     revocation: str | None = None
+    authorization: str | None = None
 
 
 def discovery_url(issuer: str) -> str:
@@ -49,6 +50,7 @@ def parse_discovery(document: object, issuer: str) -> Endpoints:
         introspection=_optional(document, "introspection_endpoint", issuer),
         userinfo=_optional(document, "userinfo_endpoint", issuer),
         revocation=_optional(document, "revocation_endpoint", issuer),
+        authorization=_optional(document, "authorization_endpoint", issuer),
     )
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import requests
 import urllib3
 
-from iam_loadtest.flow.cookie_jar import CookieJar
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.redirect import FORBIDDEN_REDIRECT, is_forbidden, origin_of, send_following
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
@@ -28,7 +27,6 @@ class HttpClient:
 
     def __init__(self, target: Target, directory: Path) -> None:
         self._target = target
-        self._cookies = CookieJar()
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -49,8 +47,8 @@ class HttpClient:
 
     def send(self, request: Request) -> Response:
         """The answer as a load's transport would give it; raises nothing of the network's."""
-        if request.follow_redirects:
-            return send_following(request, self._send_hop, self._cookies)
+        if request.visit is not None:
+            return send_following(request, request.visit, self._send_hop)
         return self._send_once(request)
 
     def look(self, url: str, limit_s: float) -> Response:

@@ -23,6 +23,7 @@ DEFAULT_CLIENTS: Final[dict[str, Any]] = {
     "access": {"id": "client-cred", "secret": "secret", "auth": "basic"},
     "subject": {"id": "token-exchange-subject", "secret": "secret", "auth": "post"},
     "actor": {"id": "token-exchange-actor", "secret": "secret", "auth": "post"},
+    "web": {"id": "client", "secret": "secret", "auth": "basic"},
 }
 DEFAULT_USERS: Final[dict[str, Any]] = {
     "pattern": "test_{n}",
@@ -54,6 +55,14 @@ READY_STEPS: Final[dict[str, Any]] = {
     "revoke": {"request": "revoke", "client": "access"},
     "discovery": {"request": "discovery"},
     "jwks": {"request": "jwks"},
+    "login_page": {
+        "request": "login_page",
+        "client": "web",
+        "scope": "openid profile",
+        "redirect_uri": "http://localhost:4000/callback",
+    },
+    "login": {"request": "login"},
+    "redeem": {"grant": "authorization_code", "client": "web"},
     "issue_for_service": {"grant": "client_credentials", "client": "subject", "scope": "openid", "label": "issue"},
     "exchange_offline": {
         "grant": "token_exchange",
@@ -71,6 +80,7 @@ READY_WORKLOADS: Final[dict[str, Any]] = {
     "revoke": ["issue", "revoke", "introspect_revoked"],
     "discovery": ["discovery"],
     "jwks": ["jwks"],
+    "login": ["login_page", "login", "redeem"],
     "cern": ["issue_for_service", "exchange_offline", "refresh_exchanged"],
 }
 """Workloads that a scenario may run by naming them in a list."""

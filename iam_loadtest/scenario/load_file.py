@@ -19,7 +19,7 @@ from iam_loadtest.scenario.secret import REFERENCE
 from iam_loadtest.scenario.yaml_file import read_document
 
 _FILES = frozenset({"ca_bundle", "client_certificate", "client_key"})
-_EXPANDED = frozenset({"issuer", "health", "token_endpoint", "id", "pattern", "file"}) | _FILES
+_EXPANDED = frozenset({"issuer", "health", "token_endpoint", "id", "pattern", "file", "redirect_uri"}) | _FILES
 
 
 def load_scenario(

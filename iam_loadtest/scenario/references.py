@@ -15,6 +15,7 @@ _SECRET_FIELDS = frozenset(
     {"client_secret", "client_assertion", "assertion", "password", "code", "access_token", "refresh_token"}
     | {"subject_token", "actor_token", "id_token", "token"}
 )
+_AFTER = {RequestKind.LOGIN: RequestKind.LOGIN_PAGE, Grant.AUTHORIZATION_CODE: RequestKind.LOGIN}
 _ABOUT_A_TOKEN = frozenset({RequestKind.INTROSPECT, RequestKind.REVOKE, RequestKind.USERINFO})
 
 
@@ -110,6 +111,10 @@ def _missing_token(
         yield f"{where}, which needs a refresh token; put a step before it that gives one, such as grant: password."
     elif asked in _ABOUT_A_TOKEN and not grants:
         yield f"{where}, which needs a token; put a step before it that gives one."
+    requests = {steps[name].get("request") for name in earlier}
+    for kind, before in _AFTER.items():
+        if asked == kind and before not in requests:
+            yield f"{where}, which goes on where a step with request: {before} ended; put one before it."
     if asked == Grant.TOKEN_EXCHANGE:
         source = step.get("subject_token_from")
         if source in steps and source not in earlier:

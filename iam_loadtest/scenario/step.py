@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 
 from iam_loadtest.oidc.grant import ACCESS_TOKEN_TYPE, Grant
 from iam_loadtest.oidc.request_kind import RequestKind
-from iam_loadtest.scenario.fields import Name, Noun
+from iam_loadtest.scenario.fields import Name, Noun, Url
 
 TokenChoice = Literal["access_token", "refresh_token"]
 
-NEEDS_CLIENT = frozenset({RequestKind.INTROSPECT, RequestKind.REVOKE})
+NEEDS_CLIENT = frozenset({RequestKind.INTROSPECT, RequestKind.REVOKE, RequestKind.LOGIN_PAGE})
 _ABOUT_A_TOKEN = frozenset({RequestKind.INTROSPECT, RequestKind.REVOKE})
 
 
@@ -32,6 +32,7 @@ class Step(Noun):
     subject_token_type: str = Field(default=ACCESS_TOKEN_TYPE, description="subject_token_type of an exchange")
     requested_token_type: str | None = Field(default=None, description="requested_token_type of an exchange")
     token: TokenChoice = Field(default="access_token", description="which token is introspected or revoked")
+    redirect_uri: Url | None = Field(default=None, description="where the client of a login page takes over")
     extra: dict[str, str] = Field(default_factory=dict, description="further form fields, sent as they are")
 
     @property
@@ -57,6 +58,12 @@ class Step(Noun):
         return self
 
     @model_validator(mode="after")
+    def _says_where_a_login_ends(self) -> Step:
+        if self.request is RequestKind.LOGIN_PAGE and self.redirect_uri is None:
+            raise ValueError("has no redirect_uri, and request: login_page needs the one of its client")
+        return self
+
+    @model_validator(mode="after")
     def _has_only_keys_that_are_sent(self) -> Step:
         for key, (allowed, where) in _TAKEN_BY.items():
             if key in self.model_fields_set and getattr(self, key) and self.kind not in allowed:
@@ -70,6 +77,7 @@ _TAKEN_BY = {
     "token": (_ABOUT_A_TOKEN, "request: introspect or revoke"),
     "audience": (frozenset(Grant), "a grant"),
     "resource": (frozenset(Grant), "a grant"),
-    "scope": (frozenset(Grant), "a grant"),
+    "scope": (frozenset({*Grant, RequestKind.LOGIN_PAGE}), "a grant or request: login_page"),
+    "redirect_uri": (frozenset({RequestKind.LOGIN_PAGE}), "request: login_page"),
 }
 """Keys and what they are sent with; a key that would be sent nowhere is a mistake."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iam_loadtest.flow.cookie_jar import CookieJar
-from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.flow.message import Request, Response, Visit
 from iam_loadtest.flow.redirect import RedirectRefusedError, is_forbidden, redirected, send_following
 from iam_loadtest.results.outcome import Outcome
 
@@ -16,7 +16,7 @@ PLAIN = "http://iam.example.org/login"
 
 
 def page(url: str = SECURE, method: str = "GET", body: bytes = b"", **headers: str) -> Request:
-    return Request("login_page", url, headers, body, method, follow_redirects=True)
+    return Request("login_page", url, headers, body, method)
 
 
 def to(location: str, status: int = 302) -> Response:
@@ -109,20 +109,37 @@ class Site:
 def test_the_answer_is_the_last_ones_and_cookies_are_sent_on_the_way() -> None:
     site = Site(login=to("/form")._replace(set_cookies=("s=1; Path=/",)), form=Response(200, b"page"))
     cookies = CookieJar()
-    assert send_following(page(), site.send, cookies).body == b"page"
+    assert send_following(page(), Visit(cookies), site.send).body == b"page"
     assert site.asked == [(SECURE, "", False), ("https://iam.example.org/form", "s=1", False)]
     assert cookies.header(SECURE) == "s=1"
 
 
+@pytest.mark.parametrize(
+    "location", ["http://localhost:4000/callback?code=c&state=s", "http://localhost:4000/callback"]
+)
+def test_a_redirect_to_the_client_is_the_answer_and_is_not_followed(location: str) -> None:
+    site = Site(login=to("/form"), form=to(location))
+    visit = Visit(CookieJar(), "http://localhost:4000/callback")
+    response = send_following(page(), visit, site.send)
+    assert (response.status, response.location, response.failure) == (302, location, None)
+    assert response.url == "https://iam.example.org/form"
+
+
+def test_a_redirect_to_what_only_begins_like_the_client_is_no_answer() -> None:
+    site = Site(login=to("http://localhost:4000/callback.evil.example/?code=c"))
+    response = send_following(page(), Visit(CookieJar(), "http://localhost:4000/callback"), site.send)
+    assert response.failure is Outcome.PROTOCOL_ERROR
+
+
 def test_a_request_on_another_origin_is_marked() -> None:
     site = Site(login=to("https://www.example.org/form"), form=Response(200))
-    send_following(page(), site.send, CookieJar())
+    send_following(page(), Visit(CookieJar()), site.send)
     assert [is_elsewhere for _, _, is_elsewhere in site.asked] == [False, True]
 
 
 def test_a_loop_ends_after_ten_redirects() -> None:
     site = Site(login=to("/login"))
-    response = send_following(page(), site.send, CookieJar())
+    response = send_following(page(), Visit(CookieJar()), site.send)
     assert (response.failure, response.status, response.detail) == (
         Outcome.PROTOCOL_ERROR,
         302,
@@ -133,7 +150,7 @@ def test_a_loop_ends_after_ten_redirects() -> None:
 
 def test_a_failure_on_the_way_is_the_failure_of_the_whole() -> None:
     site = Site(login=to("/form"), form=Response(0, failure=Outcome.TIMEOUT, detail="late"))
-    assert send_following(page(), site.send, CookieJar()).failure is Outcome.TIMEOUT
+    assert send_following(page(), Visit(CookieJar()), site.send).failure is Outcome.TIMEOUT
 
 
 @given(st.text(max_size=100), st.sampled_from([SECURE, PLAIN]))

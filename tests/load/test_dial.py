@@ -17,7 +17,8 @@ import gevent
 import pytest
 
 from iam_loadtest.embedded.self_signed import self_signed, self_signed_context
-from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.flow.cookie_jar import CookieJar
+from iam_loadtest.flow.message import Request, Response, Visit
 from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.transport import TransportSettings, settings_of
 from iam_loadtest.results.outcome import Outcome
@@ -33,7 +34,7 @@ def post(url: str) -> Request:
 
 
 def get(url: str, follows: bool = False) -> Request:
-    return Request("login_page", url, {}, b"", "GET", follow_redirects=follows)
+    return Request("login_page", url, {}, b"", "GET", visit=Visit(CookieJar()) if follows else None)
 
 
 def pinned(*addresses: str, **keys: float) -> Network:

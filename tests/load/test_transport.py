@@ -23,7 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.flow.cookie_jar import CookieJar
+from iam_loadtest.flow.message import Request, Response, Visit
 from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.response_reader import ResponseReader
 from iam_loadtest.load.transport import TransportFailureError, TransportSettings, settings_of
@@ -77,19 +78,17 @@ def test_a_redirect_is_an_answer_and_is_not_followed(fake: FakeIam) -> None:
     assert fake.counts("ok") == before
 
 
-def pages(fake: FakeIam, name: str, method: str = "GET") -> Request:
-    return Request(
-        "login_page", fake.issuer("pages") + name, {"Accept": "text/html"}, b"", method, follow_redirects=True
-    )
+def pages(fake: FakeIam, name: str, method: str = "GET", cookies: CookieJar | None = None) -> Request:
+    visit = Visit(cookies or CookieJar())
+    return Request("login_page", fake.issuer("pages") + name, {"Accept": "text/html"}, b"", method, visit=visit)
 
 
 def test_a_page_is_at_the_end_of_its_redirects_and_the_users_cookies_are_kept(fake: FakeIam) -> None:
-    transport, other = HttpTransport(Network(GENEROUS)), HttpTransport(Network(GENEROUS))
-    assert transport.send(pages(fake, "start")).body == b"GET form?a=1 session=s1 "
-    assert transport.send(pages(fake, "form")).body == b"GET form session=s1 "
-    assert other.send(pages(fake, "form")).body == b"GET form  "
+    transport, cookies = HttpTransport(Network(GENEROUS)), CookieJar()
+    assert transport.send(pages(fake, "start", cookies=cookies)).body == b"GET form?a=1 session=s1 "
+    assert transport.send(pages(fake, "form", cookies=cookies)).body == b"GET form session=s1 "
+    assert transport.send(pages(fake, "form")).body == b"GET form  ", "another visit"
     transport.close()
-    other.close()
 
 
 def test_a_head_request_is_answered_by_headers_alone_and_the_connection_is_kept(fake: FakeIam) -> None:

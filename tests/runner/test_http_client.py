@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from iam_loadtest.embedded.self_signed import self_signed, self_signed_context
-from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.flow.cookie_jar import CookieJar
+from iam_loadtest.flow.message import Request, Response, Visit
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.runner.http_client import HttpClient
 from iam_loadtest.scenario.target import Target
@@ -19,7 +20,7 @@ from tests.runner.servers import Server, serving, text
 
 
 def page(url: str) -> Request:
-    return Request("login_page", url, {"Accept": "text/html"}, b"", "GET", follow_redirects=True)
+    return Request("login_page", url, {"Accept": "text/html"}, b"", "GET", visit=Visit(CookieJar()))
 
 
 def show_cookie(request: BaseHTTPRequestHandler) -> None:

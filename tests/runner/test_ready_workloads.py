@@ -1,0 +1,57 @@
+"""Every ready-made workload against the real built-in IAM, step by step, twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from iam_loadtest.flow.prepare import prepare_workload
+from iam_loadtest.oidc.discovery import Endpoints
+from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.runner.embedded_iam import EmbeddedIam, embedded_iam, served_by_step
+from iam_loadtest.runner.preflight import Preflight
+from iam_loadtest.scenario.builtin import READY_WORKLOADS
+from iam_loadtest.scenario.topology import EmbeddedTopology
+from tests.scenario.scenarios import scenario_of
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedIam]:
+    with embedded_iam(EmbeddedTopology(provider="embedded"), tmp_path_factory.mktemp("iam")) as running:
+        yield running
+
+
+def walked(server: EmbeddedIam, workload: str) -> list[tuple[str, int, Outcome]]:
+    """What each request of a workload came to."""
+    scenario = scenario_of(workloads=[workload])
+    with Preflight(server.issuer, scenario.target, Path()) as preflight:
+        endpoints: Endpoints = preflight.discover()
+        checked, _ = preflight.walk(prepare_workload(scenario, workload, endpoints, Path(), {}))
+    return [(step.step, step.status, step.outcome) for step in checked]
+
+
+@pytest.mark.parametrize("workload", [name for name in READY_WORKLOADS if name != "login"])
+def test_a_ready_made_workload_is_good_from_end_to_end(server: EmbeddedIam, workload: str) -> None:
+    scenario = scenario_of(workloads=[workload])
+    expected = [(scenario.label_of(step), 200, Outcome.OK) for step in READY_WORKLOADS[workload]]
+    assert walked(server, workload) == expected
+
+
+def test_a_login_gives_consent_once_and_redeems_its_code(server: EmbeddedIam) -> None:
+    """Each login is a new browser, yet the user is asked for consent only the first time."""
+    ok = Outcome.OK
+    first = [("login_page", 200, ok), ("login", 200, ok), ("consent", 302, ok), ("redeem", 200, ok)]
+    again = [("login_page", 200, ok), ("login", 302, ok), ("redeem", 200, ok)]
+    assert [walked(server, "login") for _ in range(2)] == [first, again]
+
+
+def test_the_iam_counts_the_requests_of_each_kind(server: EmbeddedIam) -> None:
+    scenario = scenario_of(workloads=["revoke"])
+    before = server.requests_by_kind()
+    walked(server, "revoke")
+    counted = served_by_step(scenario, "revoke", server.requests_by_kind() - before)
+    assert counted == {"issue": 1, "revoke": 1, "introspect_revoked": 1}
