@@ -57,6 +57,7 @@ class Gathering:
             users_planned=self.users_planned,
             defect=self.defect,
             problem=collector.problem,
+            limits=self.setup.scenario.load.limits if self.setup.choices is None else None,
         )
 
 

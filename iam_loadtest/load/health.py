@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,43 +12,57 @@ import gevent
 import psutil
 
 from iam_loadtest.load.clock import now_us
-from iam_loadtest.results.trial import Caution, GeneratorHealth, WindowMarks
+from iam_loadtest.load.kernel import Throttling, waited_us
+from iam_loadtest.results.trial import GeneratorHealth, WindowMarks
 
 PROBE_US = 10_000
 """The probe sleeps this long; what it oversleeps is the lag that every user of the process suffers."""
 PERIOD_US = 1_000_000
 LAG_UNIT_US = 100
-MAX_CPU_PERCENT = 90.0
-MAX_LAG_P95_MS = 50.0
+_MAX_LAG = 65_535
+MASTER = -1
+"""The number of the master among the workers, which count from 0; generator.csv calls it ``master``."""
 
-CSV_COLUMNS = ("time_s", "worker", "cpu_percent", "loop_lag_p95_ms", "loop_lag_max_ms", "users")
+CSV_COLUMNS = (
+    *("time_s", "worker", "cpu_percent", "loop_lag_p95_ms", "loop_lag_max_ms", "users"),
+    *("wait_percent", "throttled_percent"),
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class HealthRow:
-    """One second of one process. ``lags`` holds every probe's lag in units of 0.1 ms: percentiles stay exact."""
+    """One second of one process. ``lags`` holds the lag every 10 ms in units of 0.1 ms: percentiles stay exact.
+
+    ``wait_percent`` is the time in which the process was ready to run while others had the cores,
+    ``throttled_percent`` the time in which a CPU limit held its container back. None where the kernel does not say.
+    """
 
     time_s: float
     worker: int
     cpu_percent: float
     users: int
     lags: Sequence[int]
+    wait_percent: float | None = None
+    throttled_percent: float | None = None
 
     def csv_fields(self) -> tuple[str, ...]:
         """The values of a row of generator.csv."""
-        p95_ms, max_ms = _percentile_ms(self.lags, 95), _percentile_ms(self.lags, 100)
+        p95_ms, max_ms = _lag_ms([self], 95), _lag_ms([self], 100)
         numbers = [_number(value) for value in (self.cpu_percent, p95_ms, max_ms)]
-        return (f"{self.time_s:.2f}", str(self.worker), *numbers, str(self.users))
+        name, users = ("master", "") if self.worker == MASTER else (str(self.worker), str(self.users))
+        waits = [_number(value) for value in (self.wait_percent, self.throttled_percent)]
+        return (f"{self.time_s:.2f}", name, *numbers, users, *waits)
 
     def to_message(self) -> list[Any]:
         """Plain data for the way to the master; the master knows which worker sent it."""
-        return [self.time_s, self.cpu_percent, self.users, array("H", self.lags).tobytes()]
+        lags = array("H", self.lags).tobytes()
+        return [self.time_s, self.cpu_percent, self.users, lags, self.wait_percent, self.throttled_percent]
 
     @classmethod
     def from_message(cls, worker: int, message: Sequence[Any]) -> HealthRow:
         """The row that :meth:`to_message` made."""
-        time_s, cpu_percent, users, lags = message
-        return cls(float(time_s), worker, float(cpu_percent), int(users), array("H", lags))
+        time_s, cpu_percent, users, lags, wait, throttled = message
+        return cls(float(time_s), worker, float(cpu_percent), int(users), array("H", lags), wait, throttled)
 
 
 class HealthProbe:
@@ -59,18 +73,29 @@ class HealthProbe:
         self._elapsed_us = elapsed_us
         self._users = users
         self._process = psutil.Process()
+        self._throttling = Throttling()
         self._rows: list[HealthRow] = []
 
     def run(self) -> None:
         """Probe until killed."""
         self._process.cpu_percent()
         while True:
+            started_us, waited, throttled = now_us(), waited_us(), self._throttling.total_us()
             lags: list[int] = []
-            period_ends_us = now_us() + PERIOD_US
-            while now_us() < period_ends_us:
-                lags.append(_probe_once())
-            time_s = self._elapsed_us(now_us()) / 1e6
-            self._rows.append(HealthRow(time_s, self._worker, self._process.cpu_percent(), self._users(), lags))
+            while now_us() < started_us + PERIOD_US:
+                lags += _probe_once()
+            took_us = now_us() - started_us
+            self._rows.append(
+                HealthRow(
+                    time_s=self._elapsed_us(now_us()) / 1e6,
+                    worker=self._worker,
+                    cpu_percent=self._process.cpu_percent(),
+                    users=self._users(),
+                    lags=lags,
+                    wait_percent=_share_percent(waited, waited_us(), took_us),
+                    throttled_percent=_share_percent(throttled, self._throttling.total_us(), took_us),
+                )
+            )
 
     def take(self) -> list[HealthRow]:
         """Rows since the last call."""
@@ -81,18 +106,23 @@ class HealthProbe:
 def generator_health(
     rows: Sequence[HealthRow], marks: WindowMarks, workers: int, lost: int, users_planned: int | None
 ) -> GeneratorHealth:
-    """Health over the measured window; before there is one, only the counts of workers are known."""
-    inside = [row for row in rows if _is_inside(row.time_s, marks)]
+    """The generator over the measured window; None where nothing was measured in it."""
     by_worker: dict[int, list[HealthRow]] = defaultdict(list)
-    for row in inside:
-        by_worker[row.worker].append(row)
-    lags = [_percentile_ms([lag for row in own for lag in row.lags], 95) for own in by_worker.values()]
+    for row in rows:
+        if _is_inside(row.time_s, marks):
+            by_worker[row.worker].append(row)
+    master = by_worker.pop(MASTER, [])
+    each = list(by_worker.values())
     users = users_in_window(rows, marks)
     return GeneratorHealth(
         workers=workers,
         workers_lost=lost,
-        max_cpu_percent=max((_mean(row.cpu_percent for row in own) for own in by_worker.values()), default=None),
-        loop_lag_p95_ms=max((lag for lag in lags if lag is not None), default=None),
+        max_cpu_percent=_worst(_mean(row.cpu_percent for row in own) for own in each),
+        loop_lag_p95_ms=_worst(_lag_ms(own, 95) for own in each),
+        loop_lag_max_ms=_worst(_lag_ms(own, 100) for own in each),
+        wait_percent=_worst(_mean(row.wait_percent for row in own) for own in each),
+        throttled_percent=_worst(_mean(row.throttled_percent for row in own) for own in each),
+        master_cpu_percent=_mean(row.cpu_percent for row in master),
         users_planned=users_planned,
         users_min=min(users, default=None),
         users_max=max(users, default=None),
@@ -101,7 +131,7 @@ def generator_health(
 
 def users_in_window(rows: Iterable[HealthRow], marks: WindowMarks) -> list[int]:
     """Users over all workers at each report of the window, once every worker has reported in it."""
-    listed = sorted(rows, key=lambda row: row.time_s)
+    listed = sorted((row for row in rows if row.worker != MASTER), key=lambda row: row.time_s)
     workers = {row.worker for row in listed}
     newest: dict[int, int] = {}
     totals = []
@@ -113,23 +143,22 @@ def users_in_window(rows: Iterable[HealthRow], marks: WindowMarks) -> list[int]:
     return totals
 
 
-def health_cautions(health: GeneratorHealth) -> tuple[Caution, ...]:
-    """What a reader must know about the generator: a busy one measures itself."""
-    cautions = []
-    if health.max_cpu_percent is not None and health.max_cpu_percent > MAX_CPU_PERCENT:
-        text = f"the busiest worker used {health.max_cpu_percent:.0f} % of a core (limit {MAX_CPU_PERCENT:.0f} %)"
-        cautions.append(Caution("generator_cpu", text, "add workers, or cores for them"))
-    if health.loop_lag_p95_ms is not None and health.loop_lag_p95_ms > MAX_LAG_P95_MS:
-        text = f"a worker's event loop lagged {health.loop_lag_p95_ms:.0f} ms (p95; limit {MAX_LAG_P95_MS:.0f} ms)"
-        cautions.append(Caution("generator_lag", text, "add workers or cores, or run the server on another machine"))
-    return tuple(cautions)
+def standing_lags(lag_us: int) -> list[int]:
+    """What probes every 10 ms would have met while the loop stood still: one late probe alone would hide a long stop.
+
+    In units of 0.1 ms.
+    """
+    return [min(late_us // LAG_UNIT_US, _MAX_LAG) for late_us in range(max(lag_us, 0), -1, -PROBE_US)]
 
 
-def _probe_once() -> int:
+def _probe_once() -> list[int]:
     started_us = now_us()
     gevent.sleep(PROBE_US / 1e6)
-    lag_us = now_us() - started_us - PROBE_US
-    return min(max(lag_us, 0) // LAG_UNIT_US, 65_535)
+    return standing_lags(now_us() - started_us - PROBE_US)
+
+
+def _share_percent(before: int | None, after: int | None, of_us: int) -> float | None:
+    return None if before is None or after is None else 100 * (after - before) / of_us
 
 
 def _is_inside(time_s: float, marks: WindowMarks) -> bool:
@@ -138,17 +167,30 @@ def _is_inside(time_s: float, marks: WindowMarks) -> bool:
     return marks.window_start_us <= time_s * 1e6 <= marks.window_end_us
 
 
-def _percentile_ms(lags: Sequence[int], percent: int) -> float | None:
-    """The smallest lag that at least ``percent`` of the probes did not exceed; None without probes."""
-    if not lags:
-        return None
-    rank = -(-percent * len(lags) // 100)
-    return sorted(lags)[rank - 1] * LAG_UNIT_US / 1000
+def _lag_ms(rows: Iterable[HealthRow], percent: int) -> float | None:
+    counted: Counter[int] = Counter()
+    for row in rows:
+        counted.update(row.lags)
+    return _percentile_ms(counted, percent)
 
 
-def _mean(values: Iterable[float]) -> float:
-    listed = list(values)
-    return sum(listed) / len(listed)
+def _percentile_ms(lags: Mapping[int, int], percent: int) -> float | None:
+    """The smallest lag that at least ``percent`` of the probes, counted by lag, did not exceed; None without probes."""
+    left = -(-percent * sum(lags.values()) // 100)
+    for lag in sorted(lags):
+        left -= lags[lag]
+        if left <= 0:
+            return lag * LAG_UNIT_US / 1000
+    return None
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    listed = [value for value in values if value is not None]
+    return sum(listed) / len(listed) if listed else None
+
+
+def _worst(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _number(value: float | None) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import gevent
 from locust.runners import STATE_MISSING
 
 from iam_loadtest.load import message
 from iam_loadtest.load.clock import now_us
 from iam_loadtest.load.gathering import Gathering, poll
+from iam_loadtest.load.health import MASTER, HealthProbe
 from iam_loadtest.load.order import order_of
 from iam_loadtest.load.setup import LoadSetup
 
@@ -28,6 +30,8 @@ class Master:
         self._runner = environment.runner
         self._slots: dict[str, int] = {}
         self._finished: set[str] = set()
+        self._probe: HealthProbe | None = None
+        self._probing: gevent.Greenlet | None = None
         self.gathering: Gathering | None = None
         self.trouble: str | None = None
         self._runner.register_message(message.PING, self._on_ping)
@@ -48,6 +52,8 @@ class Master:
             begin = message.Begin(gathering.origin_us, slot, len(self._slots), order)
             self._runner.send_message(message.BEGIN, asdict(begin), client_id=client_id)
         self.gathering = gathering
+        self._probe = HealthProbe(MASTER, lambda _: gathering.elapsed_us, lambda: 0)
+        self._probing = gevent.spawn(self._probe.run)
         return gathering
 
     def lost(self) -> list[int]:
@@ -75,12 +81,18 @@ class Master:
         if not poll(self._is_finished, grace_s + FINISH_PATIENCE_S):
             _LOG.error("Not every worker finished within %.0f s.", grace_s + FINISH_PATIENCE_S)
         gathering.lost = self.lost()
+        self._add_own_health(gathering)
         gathering.collector.close()
 
     def forget(self) -> None:
         """The test is over; what still arrives belongs to no test."""
         self.gathering = None
         self._slots = {}
+
+    def _add_own_health(self, gathering: Gathering) -> None:
+        if self._probe is not None and self._probing is not None:
+            self._probing.kill()
+            gathering.collector.health += self._probe.take()
 
     def _is_finished(self) -> bool:
         return len(self._finished) + len(self.lost()) >= len(self._slots)

@@ -146,5 +146,7 @@ def save(gathering: Gathering) -> None:
     early = (TrialStatus.INTERRUPTED, "stopped before all users ran") if is_early else None
     result = load_result(gathering.gathered(), early)
     write_load_result(directory, result)
+    for caution in result.cautions:
+        _LOG.warning("Caution: %s; %s.", caution.text, caution.remedy)
     verdict = str(result.status) if result.reason is None else f"{result.status}: {result.reason}"
     _LOG.info("%s holds %d rows (%s).", directory / SAMPLES_FILE, result.counts.received, verdict)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from iam_loadtest.load.collector import RECENT_US
-from iam_loadtest.load.health import HealthRow, generator_health, health_cautions
+from iam_loadtest.load.gates import remarks, spoilers
+from iam_loadtest.load.health import HealthRow, generator_health
 from iam_loadtest.results.load_result import LoadResult, Progress
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.results.trial import GeneratorHealth, TrialCounts, TrialStatus, WindowMarks
+from iam_loadtest.results.trial import Caution, GeneratorHealth, TrialCounts, TrialStatus, WindowMarks
+from iam_loadtest.scenario.limits import Limits
 
 if TYPE_CHECKING:
     from iam_loadtest.load.tally import Tally
@@ -18,10 +20,16 @@ if TYPE_CHECKING:
 FIRST_CHAINS = 50
 """Where so many chains ended and none of them well, a trial stops: a wrong secret should cost seconds."""
 
+HEALTH_AFTER_S = 5.0
+"""In a window this long every worker reports its health, each second."""
+
 
 @dataclass(frozen=True)
 class Gathered:
-    """What is known at the end of a test. ``sent`` is each worker's own total; ``lost`` names lost workers."""
+    """What is known at the end of a test. ``sent`` is each worker's own total; ``lost`` names lost workers.
+
+    Without ``limits``, what spoils a trial is only a caution: a plain run has no scenario to set them in.
+    """
 
     marks: WindowMarks
     workers: int
@@ -34,6 +42,7 @@ class Gathered:
     users_planned: int | None = None
     defect: str | None = None
     problem: str | None = None
+    limits: Limits | None = None
 
     @property
     def received(self) -> int:
@@ -46,13 +55,14 @@ def load_result(gathered: Gathered, ended_early: tuple[TrialStatus, str] | None 
     health = generator_health(
         gathered.health, gathered.marks, gathered.workers, len(gathered.lost), gathered.users_planned
     )
-    status, reason = ended_early or _judge(gathered, health)
+    spoiled = spoilers(health, gathered.limits or Limits())
+    status, reason = ended_early or _judge(gathered, health, spoiled)
     counts = TrialCounts(
         sent=sum(gathered.sent.values()) if len(gathered.sent) == gathered.workers else None,
         received=gathered.received,
         by_step=dict(gathered.rows_by_step),
     )
-    return LoadResult(status, reason, gathered.marks, health, counts, health_cautions(health))
+    return LoadResult(status, reason, gathered.marks, health, counts, (*spoiled, *remarks(health)))
 
 
 def commonest_failure(failures: Mapping[str, int]) -> str:
@@ -79,7 +89,7 @@ def progress(phase: str, left_s: float, users: int, recent: Sequence[Tally], ela
     return Progress(phase, left_s, users, good / period_s, p95_ms(recent), 1 - good / requests)
 
 
-def _judge(gathered: Gathered, health: GeneratorHealth) -> tuple[TrialStatus, str | None]:
+def _judge(gathered: Gathered, health: GeneratorHealth, spoiled: Sequence[Caution]) -> tuple[TrialStatus, str | None]:
     """The first thing that is wrong decides; what makes the numbers incomplete comes before what they say."""
     if gathered.defect:
         return TrialStatus.FAILED, gathered.defect
@@ -89,7 +99,12 @@ def _judge(gathered: Gathered, health: GeneratorHealth) -> tuple[TrialStatus, st
     if not gathered.has_success_in_window:
         why = commonest_failure(gathered.failures)
         return TrialStatus.FAILED, f"no chain succeeded in the window; most often: {why}"
-    return _judge_users(health)
+    off_plan = _off_plan(health, gathered.marks.window_s)
+    if off_plan:
+        return TrialStatus.INVALID, off_plan
+    if spoiled and gathered.limits:
+        return TrialStatus.INVALID, f"{spoiled[0].text}; {spoiled[0].remedy}"
+    return TrialStatus.OK, None
 
 
 def _incomplete(gathered: Gathered) -> str | None:
@@ -108,8 +123,13 @@ def lost_workers(lost: Sequence[int], workers: int) -> str:
     return f"lost {len(lost)} of {workers} workers (number {names}) before the end"
 
 
-def _judge_users(health: GeneratorHealth) -> tuple[TrialStatus, str | None]:
+def _off_plan(health: GeneratorHealth, window_s: float | None) -> str | None:
+    """Whether other users ran than planned at any moment of the window, or nobody knows."""
     planned, low, high = health.users_planned, health.users_min, health.users_max
-    if planned is not None and low is not None and high is not None and (low != planned or high != planned):
-        return TrialStatus.INVALID, f"{low} to {high} users ran in the window; {planned} were planned"
-    return TrialStatus.OK, None
+    if planned is None:
+        return None
+    if low is None or high is None:
+        is_long = window_s is not None and window_s >= HEALTH_AFTER_S
+        return "not every worker reported its users in the window" if is_long else None
+    seen = str(low) if low == high else f"{low} to {high}"
+    return None if low == high == planned else f"{seen} users ran in the window; {planned} were planned"

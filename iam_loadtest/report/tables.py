@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from iam_loadtest.analysis.backend import Backend
 from iam_loadtest.analysis.cell import Cell, CombinedPart
@@ -254,6 +254,9 @@ def generator_table(summary: RunSummary) -> Table:
         Column("Lost", True),
         Column("Busiest worker, % of a core", True),
         Column("Loop lag p95 ms", True),
+        Column("Waited for a core, %", True),
+        Column("Held back by a CPU limit, %", True),
+        Column("Master, % of a core", True),
         Column("Users planned", True),
         Column("Users seen"),
         Column("Rows sent", True),
@@ -282,6 +285,9 @@ def _generator_row(one: TrialSummary) -> tuple[Entry, ...]:
         lost,
         figure(health.max_cpu_percent),
         figure(health.loop_lag_p95_ms),
+        figure(health.wait_percent),
+        figure(health.throttled_percent),
+        figure(health.master_cpu_percent),
         whole(health.users_planned),
         words(seen),
         whole(trial.counts.sent),
@@ -294,7 +300,7 @@ def _generator_row(one: TrialSummary) -> tuple[Entry, ...]:
 def environment_table(summary: RunSummary) -> Table:
     """Machine, versions, load and the run itself, name by name."""
     info = summary.run.info
-    load = {f"load: {key}": value for key, value in load_of(summary).items()}
+    load = dict(_flat("load", load_of(summary)))
     facts: dict[str, object] = {
         "run": info.name,
         "directory": summary.run.directory.name,
@@ -306,6 +312,15 @@ def environment_table(summary: RunSummary) -> Table:
         **{f"version: {key}": value for key, value in info.versions.items()},
     }
     return _facts("environment", "Where and with what this was measured.", facts)
+
+
+def _flat(name: str, section: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Each value under the names of all sections around it."""
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            yield from _flat(f"{name}: {key}", value)
+        else:
+            yield f"{name}: {key}", value
 
 
 def factor_table(summary: RunSummary, topology: str, number: int) -> Table:

@@ -59,13 +59,19 @@ class GeneratorHealth:
     """How the load generator itself fared, over the measured window.
 
     ``max_cpu_percent`` is of one core, the busiest worker's; ``loop_lag_p95_ms`` is the worst worker's 95th
-    percentile of its event loop's overshoot. None where it was not measured.
+    percentile of its event loop's overshoot. ``wait_percent`` is the time in which the worker that had to wait most was
+    ready to run while others had the cores; ``throttled_percent`` that in which a CPU limit held a container back,
+    added up over its cores. None where it was not measured.
     """
 
     workers: int = 0
     workers_lost: int = 0
     max_cpu_percent: float | None = None
     loop_lag_p95_ms: float | None = None
+    loop_lag_max_ms: float | None = None
+    wait_percent: float | None = None
+    throttled_percent: float | None = None
+    master_cpu_percent: float | None = None
     users_planned: int | None = None
     users_min: int | None = None
     users_max: int | None = None

@@ -204,6 +204,7 @@ class _Bench:
                 "duration": seconds,
                 "cool_down": 0.2,
                 "workers": 1,
+                "limits": {"cpu_percent": 1000, "loop_lag": 10},
             },
             "topologies": {"null": {"provider": "url", "issuer": self.issuer}},
         }
@@ -230,7 +231,7 @@ def _measured(directory: Path, result: LoadResult) -> _Measured:
     requests = [(started_us, latency_us) for started_us, step, latency_us in rows if not is_chain_step(step)]
     start_us, end_us = result.marks.window_start_us or 0, result.marks.window_end_us or 0
     with (directory / GENERATOR_FILE).open(encoding="utf-8", newline="") as lines:
-        intervals = cpu_intervals(list(csv.DictReader(lines)), result.marks)
+        intervals = cpu_intervals([row for row in csv.DictReader(lines) if row["worker"] == "0"], result.marks)
     completed_s = sorted((started_us + latency_us) / 1e6 for started_us, latency_us in requests)
     return _Measured(
         requests_per_cpu_s(intervals, completed_s),

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from iam_loadtest.scenario.fields import DurationS, Noun, Number, Whole
+from iam_loadtest.scenario.limits import Limits
 
 
 class Load(Noun):
@@ -23,6 +24,7 @@ class Load(Noun):
     think_time_s: DurationS = Field(default=0, alias="think_time", description="pause of a user between chains")
     workers: Annotated[Whole, Field(ge=1, le=256)] = Field(default=8, description="Locust worker processes")
     trials: Annotated[Whole, Field(ge=1, le=1000)] = Field(default=3, description="trials per topology and workload")
+    limits: Limits = Field(default=Limits(), description="what the generator may need before a trial is invalid")
 
     @property
     def ramp_s(self) -> float:

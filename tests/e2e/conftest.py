@@ -26,7 +26,10 @@ LOAD = {
     "rest": 0,
     "workers": 2,
     "trials": 1,
+    "limits": {"cpu_percent": 1000, "loop_lag": "10s"},
 }
+"""Machines that run tests are busy with other tests: what the generator waits for there is not what is tested here."""
+
 PUBLIC_CLIENTS = {
     "access": {"id": "client-cred", "secret": "secret"},
     "subject": {"id": "token-exchange-subject", "secret": "secret", "auth": "post"},

@@ -13,7 +13,7 @@ from iam_loadtest.results.trial import TrialStatus
 from iam_loadtest.runner.load_processes import run_load
 from iam_loadtest.scenario.load_file import load_scenario
 from iam_loadtest.scenario.trial_spec import TrialSpec
-from tests.e2e.conftest import PUBLIC_CLIENTS
+from tests.e2e.conftest import LOAD, PUBLIC_CLIENTS
 from tests.embedded.null_server import null_server
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
@@ -54,7 +54,7 @@ def run_trial(directory: Path, issuer: str, **load: object) -> pd.DataFrame:
     users = {"password": "password"}
     document = {"name": "accuracy", "topologies": {"null": topology}, "clients": PUBLIC_CLIENTS, "users": users}
     path = directory / "scenario.yaml"
-    write_json(path, {**document, "load": load})
+    write_json(path, {**document, "load": {**load, "limits": LOAD["limits"]}})
     spec = TrialSpec(str(path), str(directory), "null", "refresh", issuer, str(directory))
     result = run_load(spec, load_scenario(path).load, 10, lambda _: None)
     assert result.status is TrialStatus.OK, result.reason

@@ -26,7 +26,8 @@ SCENARIO = """\
 name: test
 topologies:
   one: {provider: embedded}
-load: {users: 12, spawn_rate_per_s: 12, warm_up: 500ms, duration: 2s, cool_down: 200ms, workers: 2}
+load:
+  {users: 12, spawn_rate_per_s: 12, warm_up: 500ms, duration: 2s, cool_down: 200ms, workers: 2, limits: {loop_lag: 10s}}
 """
 
 

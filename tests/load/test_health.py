@@ -5,10 +5,11 @@ from time import perf_counter
 import gevent
 
 from iam_loadtest.load.health import (
+    MASTER,
     HealthProbe,
     HealthRow,
     generator_health,
-    health_cautions,
+    standing_lags,
     users_in_window,
 )
 from iam_loadtest.results.trial import GeneratorHealth, WindowMarks
@@ -48,25 +49,40 @@ def test_without_a_window_nothing_is_known_but_the_workers() -> None:
     assert health == GeneratorHealth(workers=2, workers_lost=1, users_planned=10)
 
 
-def test_a_busy_generator_is_a_caution_with_a_remedy() -> None:
-    cautions = health_cautions(GeneratorHealth(max_cpu_percent=95.2, loop_lag_p95_ms=80.0))
-    assert [(caution.kind, bool(caution.remedy)) for caution in cautions] == [
-        ("generator_cpu", True),
-        ("generator_lag", True),
-    ]
-    assert "95 % of a core" in cautions[0].text
-    assert health_cautions(GeneratorHealth(max_cpu_percent=90.0, loop_lag_p95_ms=50.0)) == ()
+def test_the_master_is_no_worker() -> None:
+    """Its CPU has a figure of its own; its lag delays no request, and it has no users."""
+    rows = [row(2.0, 0, cpu=40, users=5), row(2.0, MASTER, cpu=80, users=0, lags=(900,)), row(9.0, MASTER, cpu=99)]
+    health = generator_health(rows, MARKS, 1, 0, 5)
+    assert (health.max_cpu_percent, health.master_cpu_percent) == (40, 80)
+    assert (health.loop_lag_max_ms, health.users_min, health.users_max) == (0.1, 5, 5)
+
+
+def test_waiting_and_throttling_are_the_worst_workers_means_where_the_kernel_says_so() -> None:
+    rows = [HealthRow(2.0, 0, 5, 1, (1,), 10, None), HealthRow(3.0, 0, 5, 1, (1,), 20, None), row(2.0, 1)]
+    health = generator_health(rows, MARKS, 2, 0, 2)
+    assert (health.wait_percent, health.throttled_percent) == (15, None)
+
+
+def test_a_standstill_counts_as_often_as_a_probe_would_have_met_it() -> None:
+    """Probes every 10 ms: a loop that stands still for 35 ms makes them 35, 25, 15 and 5 ms late."""
+    assert standing_lags(35_000) == [350, 250, 150, 50]
+    assert standing_lags(900) == [9]
+    assert standing_lags(-5) == [0]
+    assert len(standing_lags(5_000_000)) == 501
+    assert standing_lags(60_000_000)[0] == 65_535, "as much as the row can hold"
 
 
 def test_a_row_survives_the_way_to_the_master() -> None:
-    sent = row(1.5, 4, lags=(0, 7, 65_535))
+    sent = HealthRow(1.5, 4, 10.0, 5, (0, 7, 65_535), 12.5, 0.0)
     received = HealthRow.from_message(4, sent.to_message())
     assert (received.csv_fields(), list(received.lags)) == (sent.csv_fields(), [0, 7, 65_535])
 
 
 def test_csv_fields_are_numbers_with_one_decimal() -> None:
     """Lags of 1 and 3 tenths: the 95th percentile of two is the larger."""
-    assert row(1.254, 2, 12.34, 7, (1, 3)).csv_fields() == ("1.25", "2", "12.3", "0.3", "0.3", "7")
+    assert row(1.254, 2, 12.34, 7, (1, 3)).csv_fields() == ("1.25", "2", "12.3", "0.3", "0.3", "7", "", "")
+    assert HealthRow(1.0, 0, 5, 1, (), 12.34, 0.0).csv_fields()[6:] == ("12.3", "0.0")
+    assert row(1.0, MASTER).csv_fields()[:6] == ("1.00", "master", "10.0", "0.1", "0.1", "")
     assert row(1.0, lags=()).csv_fields()[3:5] == ("", "")
 
 

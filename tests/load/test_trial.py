@@ -80,7 +80,7 @@ def test_every_request_that_the_server_counted_is_a_row_and_the_window_is_as_lon
     assert max(started) < result.marks.ended_us
     assert by_step["workflow"] <= by_step["exchange"] <= by_step["refresh"] <= by_step["issue"]
     with (tmp_path / "generator.csv").open() as file:
-        assert {row["worker"] for row in csv.DictReader(file)} == {"0", "1"}
+        assert {row["worker"] for row in csv.DictReader(file)} == {"0", "1", "master"}
     assert result.generator.users_min == result.generator.users_max == result.generator.users_planned == 12
     assert json.loads((tmp_path / "progress.json").read_text())["phase"] == "done"
 

@@ -17,8 +17,14 @@ from iam_loadtest.load.verdict import (
 from iam_loadtest.results.load_result import Progress
 from iam_loadtest.results.sample import SampleBuffer, unpack
 from iam_loadtest.results.trial import TrialStatus, WindowMarks
+from iam_loadtest.scenario.limits import Limits
 
 MARKS = WindowMarks(0, 1_000_000, 4_000_000, 5_000_000)
+
+
+def row(time_s: float, users: int, worker: int = 0, cpu: float = 10) -> HealthRow:
+    """A second of a worker's health."""
+    return HealthRow(time_s, worker, cpu, users, (1,))
 
 
 def gathered(**changes: Any) -> Gathered:
@@ -31,8 +37,9 @@ def gathered(**changes: Any) -> Gathered:
         "rows_by_step": {"issue": 5, "workflow": 5},
         "failures": {},
         "has_success_in_window": True,
-        "health": (HealthRow(2.0, 0, 10, 3, (1,)), HealthRow(2.0, 1, 10, 2, (1,))),
+        "health": (row(2, 3), row(2, 2, 1)),
         "users_planned": 5,
+        "limits": Limits(),
     }
     return Gathered(**{**fine, **changes})
 
@@ -52,7 +59,23 @@ def test_a_test_in_which_all_is_well_is_ok() -> None:
         ({"sent": {0: 6, 1: 5}}, "invalid", "10 of 11 rows arrived"),
         ({"problem": "the disk is full"}, "invalid", "the disk is full"),
         ({"defect": "KeyError"}, "failed", "KeyError"),
-        ({"users_planned": 6}, "invalid", "5 to 5 users ran in the window; 6 were planned"),
+        ({"users_planned": 6}, "invalid", "5 users ran in the window; 6 were planned"),
+        (
+            {"health": (row(2, 3), row(2.1, 2, 1), row(3, 2))},
+            "invalid",
+            "4 to 5 users ran in the window; 5 were planned",
+        ),
+        (
+            {"marks": WindowMarks(0, 1_000_000, 6_000_000), "health": (row(2, 3), row(0.5, 2, 1))},
+            "invalid",
+            "not every worker reported its users in the window",
+        ),
+        (
+            {"health": (row(2, 3), row(2, 2, 1, cpu=97))},
+            "invalid",
+            "the generator was the bottleneck: its busiest worker used 97 % of a core (limit 90 %); "
+            "add workers, or cores for them",
+        ),
         (
             {"has_success_in_window": False, "failures": {"timeout: late": 1, "refused: 401": 4}},
             "failed",
@@ -103,3 +126,22 @@ def test_progress_counts_requests_and_times_chains() -> None:
 
 def test_progress_without_answers_is_none_not_zero() -> None:
     assert progress("ramp", 1.0, 2, [], 1_000_000) == Progress("ramp", 1.0, 2, None, None, None)
+
+
+def test_the_limits_are_the_scenario_s() -> None:
+    busy = {"health": (row(2, 3), row(2, 2, 1, cpu=97))}
+    assert load_result(gathered(**busy, limits=Limits(cpu_percent=98))).status is TrialStatus.OK
+    assert load_result(gathered(limits=Limits(cpu_percent=9))).status is TrialStatus.INVALID
+
+
+def test_without_limits_what_spoils_a_trial_is_a_caution() -> None:
+    """A plain run of Locust."""
+    result = load_result(gathered(health=(row(2, 3), row(2, 2, 1, cpu=97)), limits=None))
+    assert (result.status, len(result.cautions)) == (TrialStatus.OK, 1)
+
+
+def test_a_spoiled_trial_says_why_and_what_to_do_in_its_cautions_too() -> None:
+    result = load_result(gathered(health=(row(2, 3), row(2, 2, 1, cpu=97))))
+    assert [(caution.kind, caution.remedy) for caution in result.cautions] == [
+        ("generator_cpu", "add workers, or cores for them")
+    ]
