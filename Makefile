@@ -12,7 +12,7 @@ RUN ?=
 TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench report iam locust picture constraints schema clean
+.PHONY: help install demo test fuzz lint bench report iam locust picture constraints schema clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,9 @@ test: $(INSTALLED_DEV) ## run the tests, with coverage of the package
 	$(BIN)/python -m coverage run -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --fail-under=90 --skip-covered --sort=cover
+
+fuzz: $(INSTALLED_DEV) ## send the client hostile answers for some minutes
+	IAM_LOADTEST_FUZZ=50 $(BIN)/python -m pytest --quiet tests/load/test_hostile_answers.py
 
 lint: $(INSTALLED_DEV) ## check format, lint and types
 	$(BIN)/ruff format --check .

@@ -125,14 +125,9 @@ class HttpTransport:
         reader, received_us = link.reader, link.connection.received_us
         if reader.status == WRONG_LOGIN and self._settings.proxy is not None:
             raise refusal_of(reader.status)
-        body = reader.body()
-        if reader.keep_alive:
-            link.idle_since_s = monotonic()
-        else:
-            self._forget(link)
-        return Response(
+        response = Response(
             reader.status,
-            body,
+            reader.body(),
             reader.backend or link.backend,
             reader.retry_after,
             None,
@@ -141,6 +136,11 @@ class HttpTransport:
             reader.location,
             reader.set_cookies,
         )
+        if reader.keep_alive:
+            link.idle_since_s = monotonic()
+        else:
+            self._forget(link)
+        return response
 
     def _reuse(self, origin: Origin, now_s: float) -> _Link | None:
         """The link that is there, if it can be used: not idle for long, open, nothing left over, its address known."""
@@ -184,6 +184,7 @@ class HttpTransport:
         if isinstance(connection, TlsConnection) and connection.session is not None:
             self._sessions[link.origin] = connection.session
         connection.close()
+        link.reader.close()
 
 
 def _lost(reader: ResponseReader, is_reused: bool) -> TransportFailureError:

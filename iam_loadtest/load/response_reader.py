@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import httptools
 
@@ -12,9 +13,14 @@ from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
 from iam_loadtest.results.outcome import Outcome
 
 MAX_HEAD_BYTES = 1 << 16
+MAX_ANSWER_BYTES = MAX_HEAD_BYTES + 2 * MAX_BODY_BYTES
+"""As it comes, with the sizes of chunks and all that may stand beside them."""
 MAX_BACKEND_CHARACTERS = 64
 MAX_IGNORED = 64
 """Names of headers that mean nothing here, as a server spells them."""
+
+
+_DAMAGED = "the compressed answer is damaged"
 
 
 class ResponseReader:
@@ -28,6 +34,8 @@ class ResponseReader:
         self._backend_header = backend_header.lower().encode()
         self._ignored: set[bytes] = set()
         self._is_head = True
+        self._parser: Any = None
+        self._body: list[bytes] = []
         self.begin()
 
     def begin(self, is_head: bool = False) -> None:
@@ -35,8 +43,14 @@ class ResponseReader:
         if self._is_head:
             self._parser = httptools.HttpResponseParser(self)
         self._is_head = is_head
-        self._head_bytes = 0
+        self._received_bytes = 0
         self._forget()
+
+    def close(self) -> None:
+        """Let go of what was read; parser and reader know each other, and would wait for the garbage collector."""
+        self._is_head = True
+        self._parser = None
+        self._body = []
 
     def _forget(self) -> None:
         self.status = 0
@@ -48,7 +62,7 @@ class ResponseReader:
         self.set_cookies: tuple[str, ...] = ()
         self.has_bytes = False
         self._in_body = False
-        self._body: list[bytes] = []
+        self._body = []
         self._body_bytes = 0
         self._is_framed = False
         self._encoding = b""
@@ -56,17 +70,21 @@ class ResponseReader:
     def feed(self, data: bytes) -> None:
         """Read on; raises TransportFailureError where the bytes are no HTTP, too many, or follow the answer."""
         self.has_bytes = True
-        if not self._in_body:
-            self._head_bytes += len(data)
+        self._received_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
-            cause = error.__context__
-            raise cause if isinstance(cause, TransportFailureError) else error from None
+            raise _cause_of(error) from None
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise _protocol_error("the answer is not HTTP/1.1", self.status) from error
-        if not self._in_body and self._head_bytes > MAX_HEAD_BYTES:
+        if self._received_bytes > MAX_HEAD_BYTES:
+            self._check_size()
+
+    def _check_size(self) -> None:
+        if not self._in_body:
             raise _protocol_error(f"the headers are larger than {MAX_HEAD_BYTES} bytes", self.status)
+        if self._received_bytes > MAX_ANSWER_BYTES:
+            raise _too_large(self.status)
 
     def end_of_stream(self) -> bool:
         """Whether the answer is complete now that the server has closed: its body ran to the end of the stream."""
@@ -130,6 +148,12 @@ class ResponseReader:
         self.complete = True
 
 
+def _cause_of(error: httptools.HttpParserCallbackError) -> BaseException:
+    """What a callback raised."""
+    cause = error.__context__
+    return cause if isinstance(cause, TransportFailureError) else error
+
+
 def _decompress(body: bytes, encoding: bytes, status: int) -> bytes:
     if encoding not in {b"gzip", b"deflate"}:
         raise _protocol_error("the answer has a Content-Encoding that was not asked for", status)
@@ -137,9 +161,11 @@ def _decompress(body: bytes, encoding: bytes, status: int) -> bytes:
     try:
         text = unpacker.decompress(body, MAX_BODY_BYTES)
     except zlib.error as error:
-        raise _protocol_error("the compressed answer is damaged", status) from error
+        raise _protocol_error(_DAMAGED, status) from error
     if unpacker.unconsumed_tail:
         raise _too_large(status)
+    if not unpacker.eof or unpacker.unused_data:
+        raise _protocol_error(_DAMAGED, status)
     return text
 
 
