@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,8 +31,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Answer:
-    """``state`` says what ran, ``findings`` what differs, ``limits`` what these data cannot show."""
+    """``lead`` says what differs, by how much and how sure that is; empty where nothing counts.
 
+    ``state`` says what ran, ``findings`` has the figures of each workload, ``limits`` what these data cannot show.
+    """
+
+    lead: str
     state: str
     findings: tuple[Finding, ...]
     limits: tuple[str, ...]
@@ -39,8 +44,9 @@ class Answer:
 
 def answer(summary: RunSummary, comparisons: Sequence[Comparison]) -> Answer:
     """The answer of a run, finished or not."""
-    findings = [*_differences(summary, comparisons), Finding("Failures", _failures(summary))] if summary.counted else []
-    return Answer(_state(summary), tuple(findings), limits(summary, comparisons))
+    lead = " ".join([*_in_short(summary, comparisons), _failures(summary)]) if summary.counted else ""
+    findings = tuple(_differences(summary, comparisons)) if summary.counted else ()
+    return Answer(lead, _state(summary), findings, limits(summary, comparisons))
 
 
 def _state(summary: RunSummary) -> str:
@@ -66,7 +72,6 @@ def _main_reason(summary: RunSummary) -> str:
 
 
 def _differences(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[Finding]:
-    yield from _in_short(summary, comparisons)
     for workload in summary.workloads:
         cells = [cell for cell in summary.of_workload(workload) if cell.requests.throughput_per_s.trials]
         if cells:
@@ -74,39 +79,70 @@ def _differences(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iter
             yield Finding(workload, f"{_carried(cells)} {_comparison_words(own)}".strip())
 
 
-def _in_short(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[Finding]:
-    """One line for each of a few topologies: under how many workloads it is better or worse."""
+def _in_short(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """One sentence for each of a few topologies, two for many; why there is none where nothing can be ranked."""
     baseline, *others = summary.topologies
-    if len(others) > FEW_TOPOLOGIES:
-        return
-    for topology in others:
-        own = [one for one in comparisons if one.topology == topology and one.verdict]
-        if own:
+    ranked = [one for one in comparisons if one.verdict]
+    if not others:
+        yield f"Only {quoted(baseline)} was measured, so nothing is compared."
+    elif not ranked:
+        yield "Nothing is ranked: these trials do not say which topology is faster."
+    elif len(others) > FEW_TOPOLOGIES:
+        yield from _overview(ranked)
+    else:
+        for topology in others:
+            own = [one for one in ranked if one.topology == topology]
             parts = [_tally([one for one in own if one.metric is metric], metric) for metric in COMPARED]
-            yield Finding(
-                f"{quoted(topology)} against {quoted(baseline)}", f"{'; '.join(part for part in parts if part)}."
+            if own:
+                yield f"Against {quoted(baseline)}, {quoted(topology)} has {listed([part for part in parts if part])}."
+
+
+def _overview(ranked: Sequence[Comparison]) -> Iterator[str]:
+    """How many comparisons came to what, and the largest difference of each metric."""
+    counts = Counter(str(one.verdict) for one in ranked)
+    words = listed([f"{counts[verdict]} {verdict.lower()}" for verdict in Verdict if counts[verdict]])
+    yield f"Of {plural(len(ranked), 'ranked comparison')} with {quoted(ranked[0].baseline)}, {words}."
+    for metric in COMPARED:
+        apart = [one for one in ranked if one.metric is metric and one.verdict in _APART and one.ratio]
+        if apart:
+            most = max(apart, key=lambda one: abs(math.log(one.ratio or 1)))
+            yield (
+                f"Furthest from it in {NAME_OF[metric.name]}: {quoted(most.topology)} under {most.workload} "
+                f"(×{number(most.ratio)}, 95 % interval {interval_words(most)})."
             )
 
 
+_APART = {Verdict.BETTER, Verdict.WORSE}
+
+
 def _tally(comparisons: Sequence[Comparison], metric: Compared) -> str:
+    """``higher throughput under 2 of 3 workloads (×1.35 to ×1.42, 95 % intervals within 1.32–1.51)``."""
     parts = []
     for verdict, word in _words_of(metric):
-        ratios = [one.ratio for one in comparisons if one.verdict is verdict and one.ratio]
-        if ratios:
-            low, high = number(min(ratios)), number(max(ratios))
-            times = f"×{low}" if low == high else f"×{low} to ×{high}"
-            workloads = f"{len(ratios)} of {plural(len(comparisons), 'ranked workload')}"
-            parts.append(f"{word} under {workloads} ({times})")
-    return f"{NAME_OF[metric.name]} {listed(parts)}" if parts else ""
+        own = [one for one in comparisons if one.verdict is verdict and one.ratio]
+        if own:
+            workloads = f"{len(own)} of {plural(len(comparisons), 'workload')}"
+            parts.append(f"{word.format(NAME_OF[metric.name])} under {workloads} ({_span(own)})")
+    return listed(parts)
+
+
+def _span(comparisons: Sequence[Comparison]) -> str:
+    ratios = [one.ratio for one in comparisons if one.ratio]
+    low, high = number(min(ratios)), number(max(ratios))
+    if len(comparisons) == 1:
+        return f"×{low}, 95 % interval {interval_words(comparisons[0])}"
+    times = f"×{low}" if low == high else f"×{low} to ×{high}"
+    ends = [end for one in comparisons for end in (one.low, one.high) if end is not None]
+    return f"{times}, 95 % intervals within {number(min(ends))}–{number(max(ends))}"
 
 
 def _words_of(metric: Compared) -> tuple[tuple[Verdict, str], ...]:
     better, worse = ("higher", "lower") if metric.more_is_better else ("lower", "higher")
     return (
-        (Verdict.BETTER, better),
-        (Verdict.WORSE, worse),
-        (Verdict.EQUIVALENT, "equivalent"),
-        (Verdict.INCONCLUSIVE, "without a difference shown"),
+        (Verdict.BETTER, f"{better} {{}}"),
+        (Verdict.WORSE, f"{worse} {{}}"),
+        (Verdict.EQUIVALENT, "equivalent {}"),
+        (Verdict.INCONCLUSIVE, "no difference shown in {}"),
     )
 
 
@@ -140,11 +176,17 @@ def _metric_words(comparisons: Sequence[Comparison], metric: Compared) -> Iterat
     is_short = len(own) > FEW_TOPOLOGIES
     groups = [
         f"{word} with {listed([_with_ratio(one, is_short) for one in own if one.verdict is verdict])}"
-        for verdict, word in _words_of(metric)
+        for verdict, word in _verdict_words(metric)
         if any(one.verdict is verdict for one in own)
     ]
     if groups:
         yield f"Against {quoted(own[0].baseline)}, {NAME_OF[metric.name]} is {'; '.join(groups)}."
+
+
+def _verdict_words(metric: Compared) -> Iterator[tuple[Verdict, str]]:
+    for verdict, phrase in _words_of(metric):
+        shown = verdict is not Verdict.INCONCLUSIVE
+        yield verdict, phrase.removesuffix(" {}") if shown else "without a difference shown"
 
 
 def _with_ratio(one: Comparison, is_short: bool) -> str:
@@ -159,14 +201,14 @@ def _failures(summary: RunSummary) -> str:
     requests = sum(cell.requests.requests for cell in summary.cells)
     failed = sum(cell.requests.failed for cell in summary.cells)
     if not requests:
-        return "the measured windows hold no request at all."
+        return "The measured windows hold no request at all."
     if not failed:
-        return f"none of {requests:,} requests failed."
+        return f"None of {requests:,} requests failed."
     if failed == requests:
-        return f"every one of {requests:,} requests failed, mostly {_main_outcome(summary)}."
+        return f"Every one of {requests:,} requests failed, mostly {_main_outcome(summary)}."
     worst = max(summary.cells, key=lambda cell: cell.requests.failure_share or 0)
     return (
-        f"{share(failed / requests)} of {requests:,} requests, most with {quoted(worst.topology)} under "
+        f"{share(failed / requests)} of {requests:,} requests failed, most with {quoted(worst.topology)} under "
         f"{worst.workload} ({share(worst.requests.failure_share)}); mostly {_main_outcome(summary)}."
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from iam_loadtest.analysis.cell import Cell
@@ -26,15 +27,23 @@ DOTS = "Each mark is one trial; bar and number are the geometric mean"
 
 def all_charts(summary: RunSummary, comparisons: Sequence[Comparison]) -> list[Chart]:
     """Every chart that has something to show, in the order of the page."""
-    return [
-        *_headline(summary),
-        *_ratios(summary, comparisons),
-        *distribution_charts(summary),
-        *failure_chart(summary),
-        *_steps(summary),
-        *backend_chart(summary),
-        *timeline_charts(summary),
-    ]
+    return said_once(
+        [
+            *_headline(summary),
+            *_ratios(summary, comparisons),
+            *distribution_charts(summary),
+            *failure_chart(summary),
+            *_steps(summary),
+            *backend_chart(summary),
+            *timeline_charts(summary),
+        ]
+    )
+
+
+def said_once(charts: Sequence[Chart]) -> list[Chart]:
+    """The charts, each note with the first one that has it."""
+    first = {chart.note: chart.name for chart in reversed(charts)}
+    return [chart if first[chart.note] == chart.name else replace(chart, note="") for chart in charts]
 
 
 def _headline(summary: RunSummary) -> Iterator[Chart]:

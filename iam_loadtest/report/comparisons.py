@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from iam_loadtest.analysis.comparison import Comparison, Verdict
 from iam_loadtest.analysis.resolution import MAX_TRIALS_TO_RESOLVE
 from iam_loadtest.report.table import Column, Entry, Table, whole, words
-from iam_loadtest.report.text import NO_DATA, number
+from iam_loadtest.report.text import NO_DATA, number, quoted
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:
@@ -20,14 +20,16 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
         Column("95 % interval", True),
         Column("Verdict", wide=True),
         Column("p (Holm)", True),
+        Column("Could show", True),
         Column("Trials to tell", True),
     )
     ranked = sum(one.verdict is not None for one in comparisons)
     baseline = comparisons[0].baseline if comparisons else NO_DATA
     caption = (
-        f"Ratio to {baseline}: throughput of successful requests and p95 of whole chains. Verdicts rest on {ranked} "
-        "comparisons, allowed for by Holm's method; intervals hold for all topologies of a workload at once. Trials to "
-        "tell: how many of each topology would resolve the margin at the spread seen."
+        f"Ratio to {quoted(baseline)}: throughput of successful requests and p95 of whole chains. Verdicts rest on "
+        f"{ranked} comparisons, allowed for by Holm's method; intervals hold for all topologies of a workload at once. "
+        "Could show: the smallest difference that these trials tell from none. Trials to tell: how many of each "
+        "topology would resolve the margin at the spread seen."
     )
     return Table("comparisons", caption, columns, tuple(_row(one) for one in comparisons))
 
@@ -41,8 +43,43 @@ def _row(one: Comparison) -> tuple[Entry, ...]:
         Entry(interval_words(one), one.low),
         Entry(verdict_words(one), mark=_MARKS.get(one.verdict, "") if one.verdict else "quiet"),
         Entry(NO_DATA if one.p_value is None else _p(one.p_value), one.p_value),
+        _change(one.detectable),
         _to_tell(one),
     )
+
+
+def resolution_table(comparisons: Sequence[Comparison]) -> Table:
+    """Per workload and metric: the spread between trials, and what 3, 5 or 10 trials of each topology show at it."""
+    ranked = {(one.workload, one.metric.name): one for one in comparisons if one.resolution}
+    numbers = sorted({row.trials for one in ranked.values() for row in one.resolution})
+    columns = (
+        Column("Workload"),
+        Column("Metric"),
+        Column("Spread between trials", True),
+        Column("Margin", True),
+        *(Column(f"{trials} trials show", True) for trials in numbers),
+    )
+    caption = (
+        "The smallest change of a ratio that so many trials of each topology tell from none, at the spread seen here "
+        "(standard deviation of the logarithms over trials). Choose the number of trials from the change that matters."
+    )
+    rows = [_resolution_row(one, numbers) for one in ranked.values()]
+    return Table("resolution", caption, columns, tuple(rows))
+
+
+def _resolution_row(one: Comparison, numbers: Sequence[int]) -> tuple[Entry, ...]:
+    shown = {row.trials: row.half_width for row in one.resolution}
+    return (
+        words(one.workload),
+        words(one.metric.name),
+        _change(one.sd_log),
+        _change(one.margin),
+        *(_change(shown.get(trials)) for trials in numbers),
+    )
+
+
+def _change(value: float | None) -> Entry:
+    return Entry(NO_DATA if value is None else f"{number(100 * value)} %", value)
 
 
 def _to_tell(one: Comparison) -> Entry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from iam_loadtest.analysis.comparison import Comparison, Verdict
+from iam_loadtest.analysis.load_model import is_open_model
 from iam_loadtest.analysis.resolution import TRIALS_TO_RANK
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.load_model import is_built_in
@@ -71,8 +72,22 @@ def _of_cautions(summary: RunSummary) -> Iterator[str]:
 def _of_comparisons(summary: RunSummary, comparisons: Sequence[Comparison]) -> Iterator[str]:
     if any(one.verdict is Verdict.INCONCLUSIVE for one in comparisons):
         yield "No difference shown is not the same as no difference: these trials cannot tell."
+    yield from _of_drift(comparisons)
     if len(summary.topologies) == 1:
         yield "One topology only: nothing is compared."
+
+
+def _of_drift(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    drifting = {(one.workload, one.metric.name): one.drift.per_trial for one in comparisons if one.drift}
+    if drifting:
+        each = [
+            f"{metric} of {workload} {100 * change:+.1f} % from trial to trial"
+            for (workload, metric), change in drifting.items()
+        ]
+        yield (
+            f"Something changed while the run went on: {listed(each)}. Ratios and intervals allow for a steady drift, "
+            "not for a jump. Look for what fills up, warms up or is shared with others, then repeat the run."
+        )
 
 
 def _of_failures(summary: RunSummary) -> Iterator[str]:
@@ -93,7 +108,12 @@ def _of_the_set_up(summary: RunSummary) -> Iterator[str]:
             "The built-in IAM runs on the machine of the load generator and shares its cores: its figures try out the "
             "suite and say nothing about INDIGO IAM or any other server."
         )
-    if summary.counted:
+    if is_open_model(summary.run.info.scenario):
+        yield (
+            "Open model: requests arrive at a set rate, so throughput is that rate while the server keeps up, and it "
+            "ranks nothing. Latency counts from the moment a request was meant to be sent."
+        )
+    elif summary.counted:
         yield (
             "Closed model: a slow server slows its users down, so throughput and latency are two sides of one figure, "
             "and latency at another load is not known."

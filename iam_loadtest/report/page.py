@@ -15,10 +15,10 @@ from markupsafe import Markup
 
 from iam_loadtest.analysis.comparison import Comparison
 from iam_loadtest.analysis.summary import RunSummary
-from iam_loadtest.report import tables
+from iam_loadtest.report import tables, trial_tables
 from iam_loadtest.report.answer import answer
 from iam_loadtest.report.chart_style import Chart
-from iam_loadtest.report.comparisons import comparison_table
+from iam_loadtest.report.comparisons import comparison_table, resolution_table
 from iam_loadtest.report.inline_svg import inline_svg
 from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.objectives import judged, objective_table
@@ -90,12 +90,15 @@ def _context(summary: RunSummary, comparisons: Sequence[Comparison], charts: lis
         "load": load_words(summary),
         "answer": answer(summary, comparisons),
         "comparisons": comparison_table(comparisons),
+        "resolution": resolution_table(comparisons),
         "results": tables.headline_table(summary),
         "headline_charts": [chart for chart in charts if chart.name in {"throughput", "p50", "p80", "p95"}],
         "objectives": objective_table(judged(summary)),
         "ratio_charts": [chart for chart in charts if chart.name.startswith("ratio")],
         "failure_charts": [chart for chart in charts if chart.name == "failures"],
         "distribution_charts": [chart for chart in charts if chart.name.startswith("distribution")],
+        "distributions": trial_tables.distribution_table(summary),
+        "over_time": trial_tables.timeline_table(summary),
         "backend_charts": [chart for chart in charts if chart.name == "backends"],
         "backends": tables.backend_table(summary),
         "failures": tables.failure_table(summary),

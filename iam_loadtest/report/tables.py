@@ -14,7 +14,7 @@ from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.analysis.trial_summary import TrialSummary
 from iam_loadtest.report.load_model import load_of, topology_facts
 from iam_loadtest.report.table import Column, Entry, Table, figure, percent, whole, words
-from iam_loadtest.report.text import node_name, seconds, share, with_range
+from iam_loadtest.report.text import node_name, quoted, seconds, share, with_range
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.sample import is_chain_step
 
@@ -330,7 +330,7 @@ def factor_table(summary: RunSummary, topology: str, number: int) -> Table:
     plain = {key: facts[key] for key in ("provider", "issuer", "description") if _is_plain(facts.get(key))}
     if isinstance(factors, Mapping):
         plain.update({str(key): value for key, value in factors.items()})
-    return _facts(f"factors-{number}", f"Topology {topology}: what the scenario says of it.", plain)
+    return _facts(f"factors-{number}", f"Topology {quoted(topology)}: what the scenario says of it.", plain)
 
 
 def _is_plain(value: object) -> bool:

@@ -1,0 +1,78 @@
+"""The figures behind the charts that have one line per trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from iam_loadtest.analysis.summary import RunSummary
+from iam_loadtest.analysis.trial_summary import TrialSummary
+from iam_loadtest.report.table import Column, Entry, Table, figure, whole, words
+
+_IDENTITY = (Column("Workload"), Column("Topology"), Column("Trial", True))
+_PERCENTILES = ("p50_us", "p80_us", "p95_us", "p99_us", "p99_9_us", "max_us")
+
+
+def distribution_table(summary: RunSummary) -> Table:
+    """One row per counted trial with a successful chain: its percentiles up to the slowest."""
+    names = (name.removesuffix("_us").replace("_", ".") for name in _PERCENTILES)
+    columns = (*_IDENTITY, Column("Chains", True), *(Column(f"{name} ms", True) for name in names))
+    rows = [
+        (*_identity(one), whole(one.chain.ok), *(figure(_ms(one, name)) for name in _PERCENTILES))
+        for cell in summary.cells
+        for one in cell.counted
+        if one.chain is not None and one.chain.ok
+    ]
+    return Table("distributions", "Successful chains of the measured window, trial by trial.", columns, tuple(rows))
+
+
+def timeline_table(summary: RunSummary) -> Table:
+    """One row per trial with a measured window: the lowest and highest of what is drawn over time, inside of it."""
+    columns = (
+        *_IDENTITY,
+        Column("Bin", True),
+        Column("Lowest requests/s", True),
+        Column("Highest requests/s", True),
+        Column("Lowest p95 ms", True),
+        Column("Highest p95 ms", True),
+        Column("Most failed/s", True),
+    )
+    rows = [_timeline_row(one) for cell in summary.cells for one in cell.trials if one.timeline and one.window_s]
+    caption = (
+        "The lowest and highest bin of each trial that lies wholly inside its measured window. Bins of p95 are wider "
+        "where chains are few."
+    )
+    return Table("over-time", caption, columns, tuple(rows))
+
+
+def _timeline_row(one: TrialSummary) -> tuple[Entry, ...]:
+    line = one.timeline
+    assert line is not None
+    ok, failed = (_inside(one, values, line.bin_s) for values in (line.ok_per_s, line.failed_per_s))
+    p95 = _inside(one, line.p95_ms, line.p95_bin_s)
+    return (
+        *_identity(one),
+        Entry(f"{line.bin_s} s", line.bin_s),
+        *(figure(value) for value in (*_ends(ok), *_ends(p95))),
+        figure(max(failed, default=None)),
+    )
+
+
+def _inside(one: TrialSummary, values: Sequence[float | None], width_s: int) -> list[float]:
+    marks = one.trial.marks
+    first_us, last_us = marks.window_start_us or 0, marks.window_end_us or 0
+    bins = enumerate(values)
+    inside = (v for i, v in bins if i * width_s * 1e6 >= first_us and (i + 1) * width_s * 1e6 <= last_us)
+    return [value for value in inside if value is not None]
+
+
+def _ends(values: Sequence[float]) -> tuple[float | None, float | None]:
+    return min(values, default=None), max(values, default=None)
+
+
+def _identity(one: TrialSummary) -> tuple[Entry, ...]:
+    return words(one.trial.workload), words(one.trial.topology), whole(one.trial.trial)
+
+
+def _ms(one: TrialSummary, name: str) -> float | None:
+    value_us: int | None = getattr(one.chain.latency, name) if one.chain else None
+    return None if value_us is None else value_us / 1000
