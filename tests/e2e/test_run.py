@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import uuid
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +24,7 @@ TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.")
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """A finished run of two topologies and all three workloads, some of the cells left out for time."""
-    workshop = Workshop(tmp_path_factory.mktemp("matrix"), "matrix-run")
+    workshop = Workshop(tmp_path_factory.mktemp("matrix"), uuid.uuid4().hex)
     scenario = workshop.scenario(
         topologies={"one": {"provider": "embedded"}, "two": {"provider": "embedded", "frontends": 2}}
     )
