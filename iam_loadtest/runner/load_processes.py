@@ -46,9 +46,10 @@ def run_load(spec: TrialSpec, load: Load, timeout_s: float, watch: Callable[[Pro
     with (directory / LOCUST_LOG).open("ab") as log:
         port = free_port()
         environ = _environment(directory)
-        processes = [start_process(_master(load, port), log, environ, directory)]
+        processes: list[Process] = []
         try:
-            processes += [start_process(_worker(port), log, environ, directory) for _ in range(load.workers)]
+            for command in (_master(load, port), *[_worker(port)] * load.workers):
+                processes.append(start_process(command, log, environ, directory))
             _follow(processes[0], directory, trial_s(load) + timeout_s + _GRACE_S, watch)
             await_end(processes, _PATIENCE_S)
         except KeyboardInterrupt as interrupt:

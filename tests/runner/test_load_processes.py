@@ -1,0 +1,33 @@
+"""A master and its workers are started and ended together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, Any
+
+import pytest
+
+from iam_loadtest.runner import load_processes
+from iam_loadtest.runner.process import Process, start_process
+from iam_loadtest.scenario.load import Load
+from tests.runner.children import SLEEPER
+
+
+def test_where_one_worker_cannot_start_those_before_it_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would serve nobody until the end of the whole run."""
+    started: list[Process] = []
+
+    def third_fails(_: Sequence[str], log: IO[bytes], environ: Mapping[str, str], directory: Path) -> Process:
+        if len(started) == 2:
+            raise BlockingIOError("no more processes")
+        started.append(start_process(SLEEPER, log, environ, directory))
+        return started[-1]
+
+    monkeypatch.setattr(load_processes, "start_process", third_fails)
+    monkeypatch.setattr(load_processes, "write_trial_spec", lambda *_: None)
+    spec: Any = SimpleNamespace(directory=str(tmp_path))
+    with pytest.raises(BlockingIOError):
+        load_processes.run_load(spec, Load(workers=2), 1.0, lambda _: None)
+    assert [process.poll() is not None for process in started] == [True, True]
