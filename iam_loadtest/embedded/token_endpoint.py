@@ -1,6 +1,6 @@
 """POST /token: which grant, and who is asking.
 
-An ASGI application of its own: routing, a Request and an exception handler for each layer cost a tenth of a request.
+An ASGI application of its own: routing, a Request and a handler of exceptions in each layer are work for every token.
 """
 
 from __future__ import annotations
