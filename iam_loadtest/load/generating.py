@@ -42,6 +42,10 @@ class Generating:
         self._probing = gevent.spawn(self._probe.run)
         holder_of(self._environment).is_ready.set()
 
+    def correct(self, shift_us: int) -> None:
+        """This process's clock is better known now, or has drifted."""
+        self._recorder.correct(shift_us)
+
     def give_up(self) -> None:
         """There will be no test: users that wait for one end."""
         holder = holder_of(self._environment)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from iam_loadtest.load.clock import Timeline, now_us
 from iam_loadtest.load.failure_text import FailureTexts
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.sample import WORKFLOW_STEP, SampleBuffer
@@ -17,9 +20,9 @@ class Recorder:
     """
 
     def __init__(self, keeps_rows: bool = True) -> None:
-        self._shift_us = 0
+        self._timeline = Timeline()
         self._keeps_rows = keeps_rows
-        self._buffer = SampleBuffer()
+        self._buffer = SampleBuffer(self._elapsed_of_all)
         self._append = self._buffer.append
         self._backends: set[str] = set()
         self._taken = 0
@@ -32,11 +35,15 @@ class Recorder:
 
     def synchronise(self, shift_us: int) -> None:
         """Set what turns this process's clock into time since the trial's origin."""
-        self._shift_us = shift_us
+        self._timeline = Timeline(shift_us)
+
+    def correct(self, shift_us: int) -> None:
+        """Come to this shift gradually, so that the rows' time never goes back."""
+        self._timeline.aim(shift_us, now_us())
 
     def elapsed_us(self, local_us: int) -> int:
         """A reading of this process's clock as time since the trial's origin."""
-        return local_us + self._shift_us
+        return self._timeline.at(local_us)
 
     def request(
         self, sent_us: int, step: str, latency_us: int, status: int, outcome: Outcome, backend: str, late_us: int = 0
@@ -46,7 +53,7 @@ class Recorder:
             return
         if backend not in self._backends:
             backend = self._bounded(backend)
-        self._append(sent_us + self._shift_us, step, latency_us, late_us, status, outcome, backend)
+        self._append(sent_us, step, latency_us, late_us, status, outcome, backend)
 
     def chain(
         self,
@@ -64,6 +71,9 @@ class Recorder:
         """The rows since the last call, packed; empty where there are none."""
         self._taken += len(self._buffer)
         return self._buffer.pack() if len(self._buffer) else b""
+
+    def _elapsed_of_all(self, local_us: Sequence[int]) -> Sequence[int]:
+        return self._timeline.all_at(local_us)
 
     def _bounded(self, backend: str) -> str:
         """The backend's name, unless the header seems to name requests rather than nodes."""

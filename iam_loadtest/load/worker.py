@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import gevent
-from gevent.queue import Queue
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.load import message
-from iam_loadtest.load.clock import PINGS, Ping, now_us, offset_us
+from iam_loadtest.load.clock_sync import ClockSync
 from iam_loadtest.load.generating import Generating
 from iam_loadtest.load.message import Begin
 from iam_loadtest.load.order import OrderReader
 from iam_loadtest.load.session import Place
-
-_PONG_PATIENCE_S = 5.0
 
 
 class Worker:
@@ -27,18 +24,15 @@ class Worker:
         self._setup_of = setup_of
         self._generating = Generating(environment)
         self._begin: Begin | None = None
-        self._pongs: Queue[Ping] = Queue()
+        self._clock = ClockSync(self._runner)
+        self._keeping: gevent.Greenlet | None = None
         self._runner.register_message(message.BEGIN, self._on_begin)
-        self._runner.register_message(message.PONG, self._on_pong)
         self._runner.register_message(message.FINISH, self._on_finish, concurrent=True)
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.report_to_master.add_listener(self._on_report)
 
     def _on_begin(self, msg: Any, **_: Any) -> None:
         self._begin = Begin(**msg.data)
-
-    def _on_pong(self, msg: Any, **_: Any) -> None:
-        self._pongs.put(Ping(msg.data["sent_us"], msg.data["master_us"], now_us()))
 
     def _on_test_start(self, **_: Any) -> None:
         """Open the session here, before Locust starts the first user; the handshake needs the message loop."""
@@ -54,22 +48,19 @@ class Worker:
 
     def _release(self, begin: Begin) -> None:
         try:
-            offset = offset_us(self._handshake())
+            relation = self._clock.handshake()
         except UserError as error:
             self._give_up(error)
         else:
-            self._generating.release(begin.slot, offset - begin.origin_us)
+            self._generating.release(begin.slot, relation.offset_us - begin.origin_us)
+            self._stop_keeping()
+            correct = self._generating.correct
+            self._keeping = gevent.spawn(self._clock.keep, relation, lambda offset: correct(offset - begin.origin_us))
 
-    def _handshake(self) -> list[Ping]:
-        while not self._pongs.empty():
-            self._pongs.get()
-        return [self._ping() for _ in range(PINGS)]
-
-    def _ping(self) -> Ping:
-        self._runner.send_message(message.PING, {"sent_us": now_us()})
-        with gevent.Timeout(_PONG_PATIENCE_S, UserError("the master does not answer the handshake of clocks.")):
-            pong: Ping = self._pongs.get()
-            return pong
+    def _stop_keeping(self) -> None:
+        if self._keeping is not None:
+            self._keeping.kill()
+            self._keeping = None
 
     def _give_up(self, error: UserError) -> None:
         self._generating.give_up()
@@ -84,6 +75,7 @@ class Worker:
         """Stop the users, then send everything: Locust's own report, which carries ours, before the total."""
         self._environment.stop_timeout = msg.data["grace_s"]
         self._runner.stop()
+        self._stop_keeping()
         self._generating.close()
         self._runner._send_stats()
         self._runner.send_message(message.FINISHED, {"rows": self._generating.rows})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,10 +84,12 @@ class SampleBlock:
 class SampleBuffer:
     """Rows waiting to be shipped. Not thread-safe: one per gevent hub.
 
-    Rows are put into columns some at a time: the hot path appends one tuple, and no long pause follows.
+    Rows are put into columns some at a time: the hot path appends one tuple, and no long pause follows. ``elapsed``
+    turns the ``started_us`` of several rows into time since the trial's origin, where they are given in another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, elapsed: Callable[[Sequence[int]], Sequence[int]] = lambda started_us: started_us) -> None:
+        self._elapsed = elapsed
         self._names: dict[str, dict[str, int]] = {column: {} for column in _CODE_COLUMNS}
         self._clear_columns()
         self._rows: list[tuple[int, str, int, int, int, str, str]] = []
@@ -135,7 +137,7 @@ class SampleBuffer:
         if not self._rows:
             return
         started_us, step, latency_us, late_us, status, outcome, backend = zip(*self._rows, strict=True)
-        self._started_us.extend(started_us)
+        self._started_us.extend(self._elapsed(started_us))
         self._latency_us.extend(_clipped(latency_us))
         self._late_us.extend(_clipped(late_us))
         self._status.extend(status)

@@ -1,5 +1,7 @@
 """Every request of a process is a row until it is taken."""
 
+import pytest
+
 from iam_loadtest.load.recorder import MAX_BACKENDS, OTHER_BACKEND, Recorder
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.sample import Sample, unpack
@@ -39,3 +41,15 @@ def test_a_header_that_names_requests_rather_than_nodes_does_not_fill_the_memory
     backends = {row.backend for row in unpack(recorder.take()).rows()}
     assert len(backends) == MAX_BACKENDS + 1
     assert OTHER_BACKEND in backends
+
+
+def test_rows_follow_a_corrected_clock_and_their_time_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At second 100 the clock turns out to be 2 ms behind: no row jumps, and ten seconds later all are in step."""
+    recorder = Recorder()
+    recorder.synchronise(0)
+    monkeypatch.setattr("iam_loadtest.load.recorder.now_us", lambda: 100_000_000)
+    recorder.correct(2_000)
+    for second in (99, 100, 105, 110, 120):
+        recorder.request(second * 1_000_000, "issue", 1, 200, Outcome.OK, "")
+    shifts = [row.started_us % 1_000_000 for row in unpack(recorder.take()).rows()]
+    assert shifts == [0, 0, 1_000, 2_000, 2_000]
