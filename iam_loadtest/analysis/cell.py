@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from iam_loadtest.analysis.backend import Backend, add_backends
+from iam_loadtest.analysis.contrast import Interval
 from iam_loadtest.analysis.estimate import Estimate, estimate
 from iam_loadtest.analysis.part import ALL_REQUESTS, Part, add_outcomes
+from iam_loadtest.analysis.share import share_interval
 from iam_loadtest.analysis.trial_summary import TrialSummary, in_order
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.run import PlannedTrial
@@ -19,7 +21,8 @@ class CombinedPart:
     """One step, the chain, or all requests over the counted trials.
 
     Rates and latencies are estimates over trials; ``requests`` and ``outcomes`` are plain totals, and
-    ``failure_share`` is failed of all rows in all counted trials together.
+    ``failure_share`` is failed of all rows in all counted trials together. ``failed_by_trial`` is failed and all rows
+    of each trial.
     """
 
     name: str
@@ -33,6 +36,7 @@ class CombinedPart:
     p99_ms: Estimate
     p99_9_ms: Estimate
     max_ms: Estimate
+    failed_by_trial: tuple[tuple[int, int], ...] = ()
 
     @property
     def failed(self) -> int:
@@ -43,6 +47,11 @@ class CombinedPart:
     def failure_share(self) -> float | None:
         """Failed rows of all rows, from 0 to 1; None where there were none."""
         return self.failed / self.requests if self.requests else None
+
+    @property
+    def failure_interval(self) -> Interval | None:
+        """The 95 % interval of the failure share over trials; None below three."""
+        return share_interval(self.failed_by_trial)
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,7 @@ def _combined(name: str, counted: Sequence[TrialSummary]) -> CombinedPart:
         add_outcomes([part.outcomes for part in known]),
         estimate([part.throughput_per_s for part in known]),
         estimate([part.attempted_per_s for part in known]),
+        failed_by_trial=tuple((part.failed, part.requests) for part in known),
         **{f"{metric}_ms": estimate([_ms(part, metric) for part in known]) for metric in _LATENCIES},
     )
 

@@ -1,11 +1,17 @@
-"""Objectives judged: whether the combined figure of each cell keeps its limit."""
+"""Objectives judged: whether what the trials of a cell show keeps its limit, misses it, or leaves it open."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
-from iam_loadtest.analysis.cell import Cell
+from pydantic import ValidationError
+
+from iam_loadtest.analysis.cell import Cell, CombinedPart
+from iam_loadtest.analysis.contrast import Interval
+from iam_loadtest.analysis.estimate import Estimate
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.results.sample import WORKFLOW_STEP
 from iam_loadtest.scenario.objective import Metric, Objective
@@ -13,39 +19,125 @@ from iam_loadtest.scenario.objective import Metric, Objective
 _UNIT = {Metric.FAILURES: "%", Metric.THROUGHPUT: "/s"}
 
 
+class Judgement(StrEnum):
+    """What became of an objective. UNDECIDED is neither: the trials allow for both."""
+
+    MET = "met"
+    MISSED = "missed"
+    UNDECIDED = "undecided"
+
+
 @dataclass(frozen=True)
 class JudgedObjective:
     """One objective on one cell. ``value`` is in the metric's unit; None where no counted trial has the figure.
 
     The value is the estimate over the counted trials: the geometric mean for latency and throughput, the share
-    over all of them together for failures.
+    over all of them together for failures. ``low`` and ``high`` are what the judgement rests on: the 95 % interval
+    where ``is_interval``, else the least and greatest of the trials, which are too few or too far apart for one.
+    ``trials`` is how many trials have the figure.
     """
 
     objective: Objective
     topology: str
     workload: str
     value: float | None
+    judgement: Judgement = Judgement.UNDECIDED
+    low: float | None = None
+    high: float | None = None
+    is_interval: bool = False
+    trials: int = 0
 
     @property
     def is_met(self) -> bool:
-        """Whether the figure is there and keeps its limit."""
-        return self.value is not None and self.objective.is_met_by(self.value)
+        """Whether the trials show that the limit is kept."""
+        return self.judgement is Judgement.MET
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether the trials show that the limit is not kept."""
+        return self.judgement is Judgement.MISSED
 
     def describe(self) -> str:
         """The cell, what was expected, and what was seen, in one line."""
         part = f" step {self.objective.step}" if self.objective.step else ""
+        return f"{self.topology} / {self.workload}{part}: expected {self.objective.expect}; {self._seen()}"
+
+    def _seen(self) -> str:
+        if self.low is None or self.high is None:
+            return "no counted trial has the figure"
         unit = _UNIT.get(self.objective.metric, " ms")
-        seen = "no counted trial has the figure" if self.value is None else f"it is {self.value:.4g}{unit}"
-        return f"{self.topology} / {self.workload}{part}: expected {self.objective.expect}; {seen}"
+        low, high = f"{self.low:.4g}", f"{self.high:.4g}{unit}"
+        value = "it differs too much between trials" if self.value is None else f"it is {self.value:.4g}{unit}"
+        if self.trials == 1:
+            return f"{value} in the one trial that counts"
+        return f"{value}, {'95 % interval' if self.is_interval else f'{self.trials} trials'} {low} to {high}"
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """What the trials of a cell say of one metric, in the objective's unit."""
+
+    value: float | None
+    bounds: Interval | None
+    is_interval: bool
+    trials: int
 
 
 def judge_objectives(summary: RunSummary, objectives: Sequence[Objective]) -> tuple[JudgedObjective, ...]:
     """Every objective on every cell that it is about, in the order of the cells."""
-    return tuple(
-        JudgedObjective(objective, cell.topology, cell.workload, _value(cell, objective))
-        for cell in summary.cells
-        for objective in _about(cell, objectives)
+    return tuple(_judged(cell, objective) for cell in summary.cells for objective in _about(cell, objectives))
+
+
+def objectives_of(scenario: Mapping[str, Any]) -> tuple[Objective, ...]:
+    """The objectives in run.json; one that this version cannot read is left out."""
+    found = (_objective(value) for value in scenario.get("objectives") or ())
+    return tuple(objective for objective in found if objective is not None)
+
+
+def _objective(value: object) -> Objective | None:
+    if not isinstance(value, str | Mapping):
+        return None
+    try:
+        return Objective.model_validate(value)
+    except ValidationError:
+        return None
+
+
+def objectives_about(cell: Cell, objectives: Sequence[Objective]) -> tuple[JudgedObjective, ...]:
+    """Every objective that is about the cell, judged on it."""
+    return tuple(_judged(cell, objective) for objective in _about(cell, objectives))
+
+
+def _judged(cell: Cell, objective: Objective) -> JudgedObjective:
+    figure = _figure(cell, objective)
+    low, high = figure.bounds or (None, None)
+    judgement = _judgement(cell, objective, figure)
+    return JudgedObjective(
+        objective,
+        cell.topology,
+        cell.workload,
+        figure.value,
+        judgement,
+        low,
+        high,
+        figure.is_interval,
+        figure.trials,
     )
+
+
+def _judgement(cell: Cell, objective: Objective, figure: _Figure) -> Judgement:
+    """Met or missed where all of the interval, or all trials where there is none, lie on one side of the limit.
+
+    Trials that count without the figure, with no success for example, keep no limit; no trial at all shows nothing.
+    """
+    if figure.bounds is None:
+        return Judgement.MISSED if cell.counted else Judgement.UNDECIDED
+    kept = [objective.is_met_by(bound) for bound in figure.bounds]
+    if figure.trials < len(cell.counted):
+        kept.append(False)
+    if any(kept) and not all(kept):
+        return Judgement.UNDECIDED
+    return Judgement.MET if all(kept) else Judgement.MISSED
 
 
 def _about(cell: Cell, objectives: Sequence[Objective]) -> Iterator[Objective]:
@@ -56,15 +148,29 @@ def _about(cell: Cell, objectives: Sequence[Objective]) -> Iterator[Objective]:
             yield objective
 
 
-def _value(cell: Cell, objective: Objective) -> float | None:
+def _figure(cell: Cell, objective: Objective) -> _Figure:
     metric = objective.metric
     name = objective.step or (cell.requests.name if metric in _UNIT else WORKFLOW_STEP)
     part = next((part for part in cell.parts if part.name == name), None)
     if part is None:
-        return None
+        return _Figure(None, None, False, 0)
     if metric is Metric.FAILURES:
-        return None if part.failure_share is None else part.failure_share * 100
+        return _failures(part)
     if metric is Metric.THROUGHPUT:
-        return part.throughput_per_s.value
-    value: float | None = getattr(part, f"{metric}_ms").value
-    return value
+        return _of_estimate(part.throughput_per_s)
+    return _of_estimate(getattr(part, f"{metric.value.replace('.', '_')}_ms"))
+
+
+def _of_estimate(one: Estimate) -> _Figure:
+    if one.minimum is None or one.maximum is None:
+        return _Figure(None, None, False, 0)
+    return _Figure(one.value, one.interval or (one.minimum, one.maximum), one.interval is not None, one.trials)
+
+
+def _failures(part: CombinedPart) -> _Figure:
+    shares = [100 * failed / total for failed, total in part.failed_by_trial if total]
+    if part.failure_share is None or not shares:
+        return _Figure(None, None, False, 0)
+    interval = part.failure_interval
+    bounds = (100 * interval[0], 100 * interval[1]) if interval else (min(shares), max(shares))
+    return _Figure(100 * part.failure_share, bounds, interval is not None, len(shares))

@@ -9,6 +9,7 @@ from typing import Any
 
 from iam_loadtest.analysis.cell import Cell, make_cell
 from iam_loadtest.analysis.trial_summary import TrialSummary, summarise_trial
+from iam_loadtest.analysis.validity import validity_of
 from iam_loadtest.results.run import PlannedTrial, Run, read_run
 
 
@@ -58,8 +59,11 @@ def summarise_directory(directory: Path) -> RunSummary:
 def summarise_run(run: Run) -> RunSummary:
     """The summary of a run. One trial is in memory at a time."""
     steps = steps_of_workloads(run.info.scenario)
+    validity = validity_of(run.info.scenario)
     trials = tuple(
-        replace(summarise_trial(run.trial_directory(trial), trial, steps.get(trial.workload, ())), order=order)
+        replace(
+            summarise_trial(run.trial_directory(trial), trial, steps.get(trial.workload, ()), validity), order=order
+        )
         for order, trial in enumerate(run.trials, start=1)
     )
     pairs = [(planned.topology, planned.workload) for planned in run.info.plan]

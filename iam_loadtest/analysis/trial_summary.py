@@ -15,10 +15,14 @@ from iam_loadtest.analysis.distribution import Distribution, distribution_of
 from iam_loadtest.analysis.part import Part, PartCounter, all_requests
 from iam_loadtest.analysis.rows import Rows, UnreadableSamplesError, read_rows
 from iam_loadtest.analysis.server_count import count_cautions
-from iam_loadtest.analysis.steadiness import HalvesCounter
+from iam_loadtest.analysis.steadiness import Steadiness, SteadinessCounter
 from iam_loadtest.analysis.timeline import Timeline, TimelineCounter
+from iam_loadtest.analysis.validity import why_invalid
 from iam_loadtest.results.sample import WORKFLOW_STEP, is_chain_step
 from iam_loadtest.results.trial import SAMPLES_FILE, Caution, Trial, WindowMarks
+from iam_loadtest.scenario.validity import Validity
+
+_UNKNOWN = Steadiness()
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class TrialSummary:
     ``rows`` is what the samples file holds, ramp included; ``cautions`` are the trial's own and those of its figures.
     ``order`` is the trial's place in the running order of its run, from 1.
     ``steps`` are the requests, and where chains of several workloads are mixed, the chains of each; ``chain`` is of
-    all of them together. ``half_change`` is the throughput of the window's second half over its first's, less one.
+    all of them together. ``steadiness`` is how throughput and p95 went over the window.
     ``distribution`` is that of the successful chains; ``backends`` is empty where answers name none.
     """
 
@@ -42,10 +46,15 @@ class TrialSummary:
     timeline: Timeline | None = None
     rows: int | None = None
     cautions: tuple[Caution, ...] = ()
-    half_change: float | None = None
+    steadiness: Steadiness = _UNKNOWN
     distribution: Distribution | None = None
     backends: tuple[Backend, ...] = ()
     order: int = 0
+
+    @property
+    def half_change(self) -> float | None:
+        """Throughput of the window's second half over that of its first, less one."""
+        return self.steadiness.half_change
 
     @property
     def is_counted(self) -> bool:
@@ -58,25 +67,29 @@ class TrialSummary:
         return next((part for part in parts if part.name == name), None)
 
 
-def summarise_trial(directory: Path, trial: Trial, step_order: Sequence[str] = ()) -> TrialSummary:
+def summarise_trial(
+    directory: Path, trial: Trial, step_order: Sequence[str] = (), validity: Validity | None = None
+) -> TrialSummary:
     """The figures of a trial's directory. A file that cannot be read excludes the trial, with the reason."""
     try:
-        return _summary(directory / SAMPLES_FILE, trial, step_order)
+        return _judged(_summary(directory / SAMPLES_FILE, trial, step_order), validity or Validity())
     except UnreadableSamplesError as error:
         return TrialSummary(trial, _own_reason(trial) or str(error), cautions=trial.cautions)
 
 
 def _summary(path: Path, trial: Trial, step_order: Sequence[str]) -> TrialSummary:
     counters: dict[str, PartCounter] = {}
-    timeline, halves, backends, total = TimelineCounter(), HalvesCounter(trial.marks), BackendCounter(trial.marks), 0
+    timeline, backends, total = TimelineCounter(), BackendCounter(trial.marks), 0
+    halves = SteadinessCounter(trial.marks)
     for rows in read_rows(path):
         total += len(rows)
         timeline.add(rows)
         halves.add(rows)
         backends.add(rows)
         _count_window(counters, rows, trial.marks)
+    steadiness = halves.steadiness()
     excluded = _own_reason(trial) or _rows_problem(trial, total)
-    cautions = (*trial.cautions, *count_cautions(trial), *halves.cautions())
+    cautions = (*trial.cautions, *count_cautions(trial), *steadiness.cautions)
     whole = TrialSummary(trial, excluded, timeline=timeline.timeline(), rows=total, cautions=cautions)
     window_s = trial.marks.window_s
     if not window_s or window_s <= 0:
@@ -89,10 +102,14 @@ def _summary(path: Path, trial: Trial, step_order: Sequence[str]) -> TrialSummar
         requests=all_requests([part for part in steps if not is_chain_step(part.name)], window_s),
         chain=next((part for part in parts if part.name == WORKFLOW_STEP), None),
         steps=steps,
-        half_change=halves.change,
+        steadiness=steadiness,
         distribution=distribution_of(counters[WORKFLOW_STEP].latencies_us()) if WORKFLOW_STEP in counters else None,
         backends=backends.backends(),
     )
+
+
+def _judged(one: TrialSummary, validity: Validity) -> TrialSummary:
+    return replace(one, excluded=one.excluded or why_invalid(validity, one.requests, one.steadiness))
 
 
 def _count_window(counters: dict[str, PartCounter], rows: Rows, marks: WindowMarks) -> None:

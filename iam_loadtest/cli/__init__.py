@@ -17,6 +17,7 @@ from iam_loadtest.errors import UserError
 EXIT_CANNOT = 1
 EXIT_TRIALS = 3
 EXIT_OBJECTIVE = 4
+EXIT_INCONCLUSIVE = 5
 EXIT_INTERRUPTED = 130
 
 _COMMANDS = {
@@ -56,7 +57,7 @@ def cli() -> None:
 
     \b
     Exit codes: 0 done; 1 cannot do what was asked; 2 wrong usage; 3 finished, some trials failed or were
-    invalid; 4 an objective was missed; 130 interrupted.
+    invalid; 4 an objective was missed, or worse than the baseline; 5 undecided, with --strict; 130 interrupted.
     """
 
 

@@ -54,6 +54,11 @@ def load_options(function: Function) -> Function:
     return function
 
 
+strict_option = click.option(
+    "--strict", is_flag=True, help="Exit with 5 where an objective is undecided: the trials allow for both."
+)
+
+
 def overrides_of(
     trials: int | None, duration: float | None, warm_up: float | None, users: int | None, workers: int | None
 ) -> dict[str, Any]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from iam_loadtest.cli import EXIT_INCONCLUSIVE, EXIT_OBJECTIVE, EXIT_TRIALS
+from iam_loadtest.cli.judgement import judge_summary
+from iam_loadtest.cli.options import strict_option
 
 if TYPE_CHECKING:
     from iam_loadtest.report import ReportFiles
@@ -20,13 +25,34 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where the newest run is looked for when no RUN is named.",
 )
-def report(runs: tuple[Path, ...], reports: Path) -> None:
-    """Write the report of each RUN directory, or of the newest run; a run need not be finished."""
+@click.option(
+    "--judge",
+    "with_judgement",
+    is_flag=True,
+    help="Exit as the run itself did: 3 where trials do not count, 4 where an objective was missed.",
+)
+@strict_option
+def report(runs: tuple[Path, ...], reports: Path, with_judgement: bool, strict: bool) -> None:
+    """Write the report of each RUN directory, or of the newest run; a run need not be finished.
+
+    Trials of several runs are never put together: they were not interleaved. `iam-loadtest compare` holds one run
+    against another.
+    """
     from iam_loadtest.report import write_report  # noqa: PLC0415  matplotlib is slow to import
     from iam_loadtest.results.run import newest_run  # noqa: PLC0415  not needed for --help
 
-    for directory in runs or (newest_run(reports),):
-        _print_report(write_report(directory))
+    codes = [0]
+    for directory in dict.fromkeys(runs or (newest_run(reports),)):
+        files = write_report(directory)
+        _print_report(files)
+        if with_judgement or strict:
+            codes.append(judge_summary(files.summary, strict))
+    sys.exit(_worst(codes))
+
+
+def _worst(codes: list[int]) -> int:
+    """What weighs most: trials that do not count, then missed objectives, then undecided ones."""
+    return next((code for code in (EXIT_TRIALS, EXIT_OBJECTIVE, EXIT_INCONCLUSIVE) if code in codes), 0)
 
 
 def _print_report(files: ReportFiles) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from iam_loadtest.cli import EXIT_INTERRUPTED, EXIT_OBJECTIVE, EXIT_TRIALS
+from iam_loadtest.cli import EXIT_INTERRUPTED
+from iam_loadtest.cli.judgement import judge_directory, judge_of, judge_summary
 from iam_loadtest.cli.monitor import emit
-from iam_loadtest.cli.options import counted, load_options, overrides_of, scenario_argument
+from iam_loadtest.cli.options import counted, load_options, overrides_of, scenario_argument, strict_option
 
 if TYPE_CHECKING:
     from iam_loadtest.runner.run import RunOutcome
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="First measure what the generator itself can do, and keep it with the run (about 20 seconds).",
 )
+@strict_option
 @click.option("--quiet", is_flag=True, help="Say only what went wrong.")
 @click.option("--json-log", is_flag=True, help="Say what happens as JSON lines.")
 def run(
@@ -42,6 +44,7 @@ def run(
     only: tuple[str, ...],
     with_report: bool,
     with_calibration: bool,
+    strict: bool,
     quiet: bool,
     json_log: bool,
     **load: Any,
@@ -60,10 +63,10 @@ def run(
         _calibrate(directory, noun, quiet or json_log)
     monitor = monitor_for(quiet, json_log, trial_s(noun.load) + noun.load.rest_s)
     try:
-        outcome = run_trials(directory, noun, monitor)
+        outcome = run_trials(directory, noun, monitor, judge_of(noun))
     finally:
         monitor.close()
-    code = _finish(outcome, noun, with_report, quiet or json_log)
+    code = _finish(outcome, with_report, quiet or json_log, strict)
     if json_log:
         emit("run_ended", directory=str(directory), missing=outcome.missing, exit_code=code)
     sys.exit(code)
@@ -100,7 +103,7 @@ def _calibrate(directory: Path, scenario: Scenario, silent: bool) -> None:
         click.echo(summary(found, scenario.steps_of(found.workload), scenario.load.workers))
 
 
-def _finish(outcome: RunOutcome, scenario: Scenario, with_report: bool, silent: bool) -> int:
+def _finish(outcome: RunOutcome, with_report: bool, silent: bool, strict: bool) -> int:
     """Report, say what is left to do, and return the exit code that fits."""
     if outcome.interrupted:
         click.echo(
@@ -110,47 +113,19 @@ def _finish(outcome: RunOutcome, scenario: Scenario, with_report: bool, silent: 
         )
         return EXIT_INTERRUPTED
     try:
-        return _judge(outcome.directory, scenario, with_report, silent)
+        return _judge(outcome.directory, with_report, silent, strict)
     except KeyboardInterrupt:
         click.echo(f"Interrupted; every trial has ended. Report: iam-loadtest report {outcome.directory}", err=True)
         return EXIT_INTERRUPTED
 
 
-def _judge(directory: Path, scenario: Scenario, with_report: bool, silent: bool) -> int:
+def _judge(directory: Path, with_report: bool, silent: bool, strict: bool) -> int:
     """Write the report, name what missed its objective or does not count, and return the exit code that fits."""
-    bad = _write_report(directory, silent) if with_report else _trials_that_do_not_count(directory)
-    missed = _missed_objectives(directory, scenario) if scenario.objectives else []
-    for text in missed:
-        click.echo(f"objective missed: {text}", err=True)
-    if bad:
-        click.echo(f"{counted(bad, 'trial')} failed or invalid; the report names each reason.", err=True)
-        return EXIT_TRIALS
-    return EXIT_OBJECTIVE if missed else 0
-
-
-def _write_report(directory: Path, silent: bool) -> int:
-    """Write the report; how many planned trials it excludes, those among them whose samples are gone."""
+    if not with_report:
+        return judge_directory(directory, strict)
     from iam_loadtest.report import write_report  # noqa: PLC0415  pandas and matplotlib are slow to import
 
     files = write_report(directory)
     if not silent:
         click.echo(f"Report: {files.html}")
-    planned = {trial.id for trial in files.summary.run.info.plan}
-    return sum(entry.trial.id in planned for entry in files.summary.excluded)
-
-
-def _missed_objectives(directory: Path, scenario: Scenario) -> list[str]:
-    from iam_loadtest.analysis.objective import judge_objectives  # noqa: PLC0415  slow to import
-    from iam_loadtest.analysis.summary import summarise_directory  # noqa: PLC0415  slow to import
-
-    judged = judge_objectives(summarise_directory(directory), scenario.objectives)
-    return [entry.describe() for entry in judged if not entry.is_met]
-
-
-def _trials_that_do_not_count(directory: Path) -> int:
-    """Planned trials that ended badly, by what trial.json says alone."""
-    from iam_loadtest.results.run import read_run  # noqa: PLC0415  not needed for --help
-
-    run = read_run(directory)
-    planned = {trial.id for trial in run.info.plan}
-    return sum(not trial.is_counted for trial in run.trials if trial.id in planned)
+    return judge_summary(files.summary, strict)

@@ -72,6 +72,8 @@ def _objective_case(one: JudgedObjective) -> Case:
     group, name = _group(one.topology, one.workload), f"{one.objective.expect}{of}"
     if one.is_met:
         return Case(group, name)
+    if not one.is_missed:
+        return Case(group, name, "skipped", "objective undecided", one.describe())
     return Case(group, name, "failure", "objective missed", one.describe())
 
 

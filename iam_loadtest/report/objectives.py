@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from pydantic import ValidationError
-
-from iam_loadtest.analysis.objective import JudgedObjective, judge_objectives
+from iam_loadtest.analysis.objective import JudgedObjective, judge_objectives, objectives_of
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.table import Column, Entry, Table, words
 from iam_loadtest.report.text import NO_DATA
-from iam_loadtest.scenario.objective import Metric, Objective
+from iam_loadtest.scenario.objective import Metric
 
 
 def judged(summary: RunSummary) -> tuple[JudgedObjective, ...]:
     """The objectives of run.json judged; one that this version cannot read is left out."""
-    listed = summary.run.info.scenario.get("objectives") or ()
-    objectives = [objective for objective in map(_objective, listed) if objective is not None]
-    return judge_objectives(summary, objectives)
+    return judge_objectives(summary, objectives_of(summary.run.info.scenario))
 
 
 def objective_table(entries: tuple[JudgedObjective, ...]) -> Table:
@@ -32,7 +26,8 @@ def objective_table(entries: tuple[JudgedObjective, ...]) -> Table:
     )
     caption = (
         "Objectives of the scenario against the figure over the counted trials: geometric mean for latency and "
-        "throughput, all trials together for failures. No data is a miss."
+        "throughput, all trials together for failures. Met and missed are said where the 95 % interval of the trials, "
+        "or every trial where there is no interval, lies on one side of the limit."
     )
     return Table("objectives-judged", caption, columns, tuple(_row(entry) for entry in entries))
 
@@ -46,7 +41,7 @@ def _row(entry: JudgedObjective) -> tuple[Entry, ...]:
         words(objective.step or whole),
         words(objective.expect),
         Entry(_seen(entry), entry.value),
-        Entry("met") if entry.is_met else Entry("missed", mark="bad"),
+        Entry(entry.judgement, mark="bad" if entry.is_missed else "quiet" if not entry.is_met else ""),
     )
 
 
@@ -55,12 +50,3 @@ def _seen(entry: JudgedObjective) -> str:
         return NO_DATA
     unit = {Metric.FAILURES: "%", Metric.THROUGHPUT: "/s"}.get(entry.objective.metric, "ms")
     return f"{entry.value:.4g} {unit}"
-
-
-def _objective(value: object) -> Objective | None:
-    if not isinstance(value, str | Mapping):
-        return None
-    try:
-        return Objective.model_validate(value)
-    except ValidationError:
-        return None

@@ -6,8 +6,8 @@ seed, versions, machine and started_at. Trials stand in ``trials/<id>/``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,32 @@ TEMPORARY_PREFIX = ".running-"
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One trial before it starts. ``position`` counts from 1 over the run, ``trial`` within topology and workload."""
+    """One trial before it starts. ``position`` counts from 1 over the run, ``trial`` within topology and workload.
+
+    ``repeat`` is true for the one repetition of a trial that was invalid; it keeps the numbers of that trial.
+    """
 
     position: int
     topology: str
     workload: str
     trial: int
+    repeat: bool = False
 
     @property
     def id(self) -> str:
         """The name of the trial's directory: unique within the run, sorts in running order."""
-        return f"{self.position:03d}-{self.topology}-{self.workload}-t{self.trial}"
+        name = f"{self.position:03d}-{self.topology}-{self.workload}-t{self.trial}"
+        return f"{name}-again" if self.repeat else name
+
+    @property
+    def running_order(self) -> tuple[int, bool, int]:
+        """Sorts trials as they run: round by round, the repetitions of a round at its end."""
+        return self.trial, self.repeat, self.position
+
+    @property
+    def again(self) -> PlannedTrial:
+        """Its repetition."""
+        return replace(self, repeat=True)
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,27 @@ class Run:
         done = {trial.id for trial in self.trials if trial.status is not TrialStatus.INTERRUPTED}
         return tuple(planned for planned in self.info.plan if planned.id not in done)
 
+    @property
+    def due(self) -> tuple[PlannedTrial, ...]:
+        """What is left to run, in its order: the missing trials, and one repetition of each that was invalid."""
+        ended = {trial.id for trial in self.trials if trial.status is not TrialStatus.INTERRUPTED}
+        invalid = {trial.id for trial in self.trials if trial.status is TrialStatus.INVALID}
+        repeats = [planned.again for planned in self.info.plan if planned.id in invalid]
+        left = [*self.missing, *(planned for planned in repeats if planned.id not in ended)]
+        return tuple(sorted(left, key=lambda planned: planned.running_order))
+
+    def uncounted(self, counted: Collection[str]) -> tuple[PlannedTrial, ...]:
+        """Planned trials that ended badly and whose repetition, where there was one, did not count either.
+
+        ``counted`` holds the ids of the trials that count.
+        """
+        missing = {planned.id for planned in self.missing}
+        return tuple(
+            planned
+            for planned in self.info.plan
+            if planned.id not in missing and planned.id not in counted and planned.again.id not in counted
+        )
+
 
 def write_run_info(directory: Path, info: RunInfo) -> None:
     """Write run.json into the run's directory."""
@@ -90,7 +126,7 @@ def read_run(directory: Path) -> Run:
             f"{directory}: is not a run: it has no {RUN_FILE}; name a directory that `iam-loadtest run` made."
         )
     info = _info_of(directory / RUN_FILE)
-    trials = sorted((read_trial(path) for path in trial_directories(directory)), key=lambda trial: trial.position)
+    trials = sorted((read_trial(path) for path in trial_directories(directory)), key=lambda trial: trial.running_order)
     return Run(directory, info, tuple(trials))
 
 

@@ -106,7 +106,10 @@ class TrialCounts:
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial as trial.json keeps it. ``trial`` counts from 1 within its topology and workload."""
+    """One trial as trial.json keeps it. ``trial`` counts from 1 within its topology and workload.
+
+    ``repeat`` is true where it repeats a trial of the same numbers that was invalid.
+    """
 
     id: str
     position: int
@@ -121,6 +124,12 @@ class Trial:
     generator: GeneratorHealth = GeneratorHealth()
     counts: TrialCounts = TrialCounts()
     cautions: tuple[Caution, ...] = ()
+    repeat: bool = False
+
+    @property
+    def running_order(self) -> tuple[int, bool, int]:
+        """Sorts trials as they ran: round by round, the repetitions of a round at its end."""
+        return self.trial, self.repeat, self.position
 
     @property
     def is_counted(self) -> bool:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -49,6 +49,10 @@ class Monitor(Protocol):
 
     def trial_ended(self, trial: Trial) -> None:
         """The trial is complete on disk."""
+
+
+Judge = Callable[[Path, Trial], str | None]
+"""Why a trial that ended well does not count, from what its directory holds; None where it counts."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +108,10 @@ def resume_scenario(directory: Path, scenario_file: Path | None = None) -> tuple
     return run, stored
 
 
-def run_trials(directory: Path, scenario: Scenario, monitor: Monitor) -> RunOutcome:
+def run_trials(directory: Path, scenario: Scenario, monitor: Monitor, judge: Judge | None = None) -> RunOutcome:
     """Run what is missing of the run in ``directory``; Ctrl-C ends the trial in progress cleanly and stops there.
 
+    A trial that is invalid, by its load or by ``judge``, stays on disk and is repeated once at the end of its round.
     SIGTERM and SIGHUP are taken like Ctrl-C, so that a lost terminal costs one trial. Main thread only.
     """
     with _lock(directory), Interruption() as interruption:
@@ -120,8 +125,8 @@ def run_trials(directory: Path, scenario: Scenario, monitor: Monitor) -> RunOutc
             directory.resolve(),
             run.info.overrides,
         )
-        ended, interrupted = _run_each(context, run.missing, monitor, interruption)
-        return RunOutcome(directory, tuple(ended), interrupted, len(read_run(directory).missing))
+        ended, interrupted = _run_each(context, monitor, interruption, judge)
+        return RunOutcome(directory, tuple(ended), interrupted, len(read_run(directory).due))
 
 
 def fingerprint(scenario: Scenario) -> str:
@@ -156,22 +161,34 @@ def _chosen(scenario: Scenario, trials: Sequence[PlannedTrial], name: str) -> li
 
 
 def _run_each(
-    context: TrialContext, missing: Sequence[PlannedTrial], monitor: Monitor, interruption: Interruption
+    context: TrialContext, monitor: Monitor, interruption: Interruption, judge: Judge | None
 ) -> tuple[list[Trial], bool]:
     ended: list[Trial] = []
     last_topology = None
-    for number, planned in enumerate(missing, start=1):
+    while due := read_run(context.run_directory).due:
+        planned = due[0]
         if not _rested(context.scenario.load.rest_s if ended else 0, interruption):
             return ended, True
-        monitor.trial_started(planned, number, len(missing))
+        monitor.trial_started(planned, len(ended) + 1, len(ended) + len(due))
         is_new = planned.topology != last_topology
         trial = run_trial(context, planned, is_new, monitor.trial_progressed, interruption)
+        trial = _judged(context.run_directory / TRIALS_DIRECTORY / trial.id, trial, judge)
         last_topology = planned.topology
         ended.append(trial)
         monitor.trial_ended(trial)
         if trial.status is TrialStatus.INTERRUPTED:
             return ended, True
-    return ended, interruption.requested and len(ended) < len(missing)
+    return ended, False
+
+
+def _judged(directory: Path, trial: Trial, judge: Judge | None) -> Trial:
+    """The trial as it is on disk from now on: marked invalid where the judge says why it does not count."""
+    reason = judge(directory, trial) if judge and trial.is_counted else None
+    if reason is None:
+        return trial
+    invalid = replace(trial, status=TrialStatus.INVALID, reason=reason)
+    write_trial(directory, invalid)
+    return invalid
 
 
 def _rested(rest_s: float, interruption: Interruption) -> bool:
@@ -218,8 +235,9 @@ def _short(text: str) -> str:
 def _set_interrupted_aside(run: Run) -> None:
     """Interrupted trials stay on disk under another name, so that the trial can run again."""
     trials = run.directory / TRIALS_DIRECTORY
+    known = {one.id for planned in run.info.plan for one in (planned, planned.again)}
     for trial in run.trials:
-        if trial.status is TrialStatus.INTERRUPTED and trial.id in {planned.id for planned in run.info.plan}:
+        if trial.status is TrialStatus.INTERRUPTED and trial.id in known:
             number = next(n for n in range(1, 10_000) if not (trials / f"{trial.id}.interrupted{n}").exists())
             aside = trials / f"{trial.id}.interrupted{number}"
             (trials / trial.id).rename(aside)

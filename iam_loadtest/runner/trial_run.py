@@ -224,6 +224,7 @@ def _trial(planned: PlannedTrial, ended: _Ended, started_at: str) -> Trial:
         generator=load.generator if load else GeneratorHealth(),
         counts=counts,
         cautions=cautions,
+        repeat=planned.repeat,
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_TEXT = re.compile(r"(p50|p80|p95|p99|failures|throughput)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*(ms|s|%|/s)")
+_TEXT = re.compile(r"(p50|p80|p95|p99\.9|p99|failures|throughput)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*(ms|s|%|/s)")
 _UNIT_OF = {"failures": {"%"}, "throughput": {"/s"}}
-OBJECTIVE_HELP = "`p95 < 500ms`, `failures < 1%` or `throughput > 300/s` (p50, p80, p95, p99 in ms or s)"
+OBJECTIVE_HELP = "`p95 < 500ms`, `failures < 1%` or `throughput > 300/s` (p50, p80, p95, p99, p99.9 in ms or s)"
 
 
 class Metric(StrEnum):
@@ -20,6 +20,7 @@ class Metric(StrEnum):
     P80 = "p80"
     P95 = "p95"
     P99 = "p99"
+    P99_9 = "p99.9"
     FAILURES = "failures"
     THROUGHPUT = "throughput"
 

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from iam_loadtest.analysis import objective as objectives
+from iam_loadtest.analysis import summary as summaries
+from iam_loadtest.analysis.objective import JudgedObjective, Judgement
+from iam_loadtest.analysis.trial_summary import TrialSummary
 from iam_loadtest.cli import run as run_command
 from iam_loadtest.results.load_result import Progress
 from iam_loadtest.results.run import TRIALS_DIRECTORY, PlannedTrial, newest_run, read_run
 from iam_loadtest.results.trial import Trial, TrialStatus, write_trial
 from iam_loadtest.runner import run as run_module
 from iam_loadtest.runner.trial_run import TrialContext
+from iam_loadtest.scenario.objective import Objective
 from tests.cli.front_door import call
 
 SCENARIO = """\
@@ -58,6 +63,7 @@ def statuses(monkeypatch: pytest.MonkeyPatch) -> Statuses:
         trial = Trial(
             *(planned.id, planned.position, planned.topology, planned.workload, planned.trial, status, reason),
             *(MOMENT, MOMENT),
+            repeat=planned.repeat,
         )
         directory = context.run_directory / TRIALS_DIRECTORY / planned.id
         directory.mkdir()
@@ -65,6 +71,7 @@ def statuses(monkeypatch: pytest.MonkeyPatch) -> Statuses:
         return trial
 
     monkeypatch.setattr(run_module, "run_trial", pretend)
+    monkeypatch.setattr(run_command, "judge_of", lambda _: lambda *_: None)
     return waiting
 
 
@@ -87,7 +94,7 @@ def test_trials_that_do_not_count_are_exit_code_3(
     scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str], status: TrialStatus
 ) -> None:
     """The rest of the run is done all the same."""
-    statuses += [TrialStatus.OK, status]
+    statuses += [TrialStatus.OK, status, *([status] if status is TrialStatus.INVALID else [])]
     called = call(capsys, "run", scenario, "--no-report", "--quiet")
     assert (called.code, called.out) == (3, "")
     assert f"002-one-access-t2 {status}: pretended" in called.err
@@ -115,11 +122,43 @@ def test_missed_objectives_are_exit_code_4(
 ) -> None:
     """Each is named; trials that do not count weigh more than a missed limit."""
     scenario.write_text(SCENARIO + "objectives: [p95 < 500ms]\n", encoding="utf-8")
-    monkeypatch.setattr(run_command, "_missed_objectives", lambda *_: ["one / access: expected p95 < 500ms"])
+    objective = Objective(expect="p95 < 500ms")
+    found = JudgedObjective(objective, "one", "access", 700.0, Judgement.MISSED, 650.0, 750.0, True, 3)
+    monkeypatch.setattr(objectives, "judge_objectives", lambda *_: (found,))
+    monkeypatch.setattr(summaries, "summarise_trial", lambda _path, trial, *_: TrialSummary(trial, None))
     called = call(capsys, "run", scenario, "--no-report", "--quiet")
-    assert (called.code, called.err) == (4, "objective missed: one / access: expected p95 < 500ms\n")
-    statuses.append(TrialStatus.FAILED)
-    assert call(capsys, "run", scenario, "--no-report", "--quiet").code == 3
+    line = "one / access: expected p95 < 500ms; it is 700 ms, 95 % interval 650 to 750 ms"
+    assert (called.code, called.err) == (4, f"objective missed: {line}\n")
+
+
+@pytest.mark.parametrize(("option", "code"), [((), 0), (("--strict",), 5)])
+def test_an_undecided_objective_fails_only_where_that_is_asked_for(
+    option: tuple[str, ...],
+    code: int,
+    scenario: Path,
+    statuses: Statuses,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is named either way."""
+    scenario.write_text(SCENARIO + "objectives: [p95 < 500ms]\n", encoding="utf-8")
+    found = JudgedObjective(Objective(expect="p95 < 500ms"), "one", "access", 490.0, low=450, high=530, trials=3)
+    monkeypatch.setattr(objectives, "judge_objectives", lambda *_: (found,))
+    monkeypatch.setattr(summaries, "summarise_trial", lambda _path, trial, *_: TrialSummary(trial, None))
+    called = call(capsys, "run", scenario, "--no-report", "--quiet", *option)
+    assert called.code == code
+    assert called.err.startswith("objective undecided: one / access: expected p95 < 500ms; it is 490 ms, 3 trials")
+
+
+def test_a_trial_that_is_repeated_well_is_no_loss(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The invalid one stays on disk, and its repetition counts."""
+    statuses += [TrialStatus.OK, TrialStatus.INVALID]
+    called = call(capsys, "run", scenario, "--no-report")
+    assert called.code == 0
+    assert "002-one-access-t2-again ok" in called.out
+    assert len(read_run(newest_run(Path("reports"))).trials) == 4
 
 
 def test_json_lines_are_all_that_is_printed(

@@ -14,7 +14,16 @@ from iam_loadtest.results.load_result import Progress
 from iam_loadtest.results.run import TRIALS_DIRECTORY, PlannedTrial, read_run
 from iam_loadtest.results.trial import Trial, TrialStatus, read_trial, write_trial
 from iam_loadtest.runner import run as run_module
-from iam_loadtest.runner.run import RunOutcome, choose, differences, fingerprint, new_run, resume_scenario, run_trials
+from iam_loadtest.runner.run import (
+    Judge,
+    RunOutcome,
+    choose,
+    differences,
+    fingerprint,
+    new_run,
+    resume_scenario,
+    run_trials,
+)
 from iam_loadtest.runner.trial_run import TrialContext, remove_unfinished
 from iam_loadtest.scenario.plan import make_plan
 from tests.scenario.scenarios import scenario_of
@@ -60,6 +69,7 @@ def trial_of(planned: PlannedTrial, status: TrialStatus = TrialStatus.OK) -> Tri
     return Trial(
         *(planned.id, planned.position, planned.topology, planned.workload, planned.trial, status, None),
         *(MOMENT, MOMENT),
+        repeat=planned.repeat,
     )
 
 
@@ -88,13 +98,17 @@ class Pretended:
 
 
 def run_with(
-    monkeypatch: pytest.MonkeyPatch, directory: Path, scenario_file: Path, *statuses: TrialStatus
+    monkeypatch: pytest.MonkeyPatch,
+    directory: Path,
+    scenario_file: Path,
+    *statuses: TrialStatus,
+    judge: Judge | None = None,
 ) -> tuple[RunOutcome, Pretended, Silent]:
     """Run what is missing with pretended trials of these statuses, then OK ones."""
     pretended, monitor = Pretended(*statuses), Silent()
     monkeypatch.setattr(run_module, "run_trial", pretended)
     _, scenario = resume_scenario(directory, scenario_file)
-    return run_trials(directory, scenario, monitor), pretended, monitor
+    return run_trials(directory, scenario, monitor, judge), pretended, monitor
 
 
 def start(scenario_file: Path, tmp_path: Path, only: Sequence[str] = ()) -> Path:
@@ -160,9 +174,12 @@ def test_all_missing_trials_run_in_their_order(
 
 
 def test_resume_does_only_what_is_missing(scenario_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed and invalid trials ended and stay; an interrupted one is set aside and runs again."""
+    """Failed and invalid trials ended and stay; an interrupted one is set aside and runs again.
+
+    The invalid one of round 1 is repeated at the end of that round, before the interruption in round 2.
+    """
     directory = start(scenario_file, tmp_path, ["one"])
-    statuses = (TrialStatus.FAILED, TrialStatus.INVALID, TrialStatus.INTERRUPTED)
+    statuses = (TrialStatus.FAILED, TrialStatus.INVALID, TrialStatus.OK, TrialStatus.INTERRUPTED)
     outcome, _, _ = run_with(monkeypatch, directory, scenario_file, *statuses)
     assert (outcome.interrupted, outcome.missing) == (True, 2)
     outcome, pretended, _ = run_with(monkeypatch, directory, scenario_file)
@@ -171,6 +188,57 @@ def test_resume_does_only_what_is_missing(scenario_file: Path, tmp_path: Path, m
     aside = directory / TRIALS_DIRECTORY / "003-one-refresh-t2.interrupted1"
     assert read_trial(aside).status is TrialStatus.INTERRUPTED
     assert read_trial(aside).id == aside.name
+
+
+def test_an_invalid_trial_is_repeated_once_at_the_end_of_its_round(
+    scenario_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the repetition comes to, there is no third; both stay, and a failed trial is not repeated."""
+    directory = start(scenario_file, tmp_path, ["one"])
+    statuses = (TrialStatus.INVALID, TrialStatus.FAILED, TrialStatus.INVALID)
+    outcome, pretended, monitor = run_with(monkeypatch, directory, scenario_file, *statuses)
+    assert [name for name, _ in pretended.asked] == [
+        "001-one-access-t1",
+        "002-one-refresh-t1",
+        "001-one-access-t1-again",
+        "003-one-refresh-t2",
+        "004-one-access-t2",
+    ]
+    assert (outcome.interrupted, outcome.missing) == (False, 0)
+    assert monitor.told[3:5] == ["2/5 002-one-refresh-t1", "window"]
+    run = read_run(directory)
+    assert [trial.repeat for trial in run.trials] == [False, False, True, False, False]
+    counted = {trial.id for trial in run.trials if trial.is_counted}
+    assert [planned.id for planned in run.uncounted(counted)] == ["001-one-access-t1", "002-one-refresh-t1"]
+
+
+def test_an_interrupted_repetition_is_resumed(
+    scenario_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is set aside as any other trial, and no trial loses its one repetition."""
+    directory = start(scenario_file, tmp_path, ["one/access"])
+    outcome, _, _ = run_with(monkeypatch, directory, scenario_file, TrialStatus.INVALID, TrialStatus.INTERRUPTED)
+    assert (outcome.interrupted, outcome.missing) == (True, 2)
+    _, pretended, _ = run_with(monkeypatch, directory, scenario_file)
+    assert [name for name, _ in pretended.asked] == ["001-one-access-t1-again", "002-one-access-t2"]
+    assert (directory / TRIALS_DIRECTORY / "001-one-access-t1-again.interrupted1").is_dir()
+
+
+def test_the_judge_marks_a_trial_invalid_on_disk(
+    scenario_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its reason stands in trial.json, and the trial is repeated; the judge is not asked about trials that failed."""
+    directory = start(scenario_file, tmp_path, ["one/access"])
+
+    def judge(path: Path, trial: Trial) -> str | None:
+        assert path.name == trial.id
+        return "not steady" if trial.id == "001-one-access-t1" else None
+
+    _, pretended, monitor = run_with(monkeypatch, directory, scenario_file, judge=judge)
+    marked = read_trial(directory / TRIALS_DIRECTORY / "001-one-access-t1")
+    assert (marked.status, marked.reason) == (TrialStatus.INVALID, "not steady")
+    assert "001-one-access-t1 invalid" in monitor.told
+    assert len(pretended.asked) == 3
 
 
 def test_a_trial_that_is_interrupted_twice_is_kept_twice(

@@ -1,0 +1,34 @@
+"""Validity: why a trial that ended well does not count, whatever it would have shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from iam_loadtest.analysis.part import Part
+from iam_loadtest.analysis.steadiness import Steadiness
+from iam_loadtest.scenario.validity import Validity
+
+
+def validity_of(scenario: Mapping[str, Any]) -> Validity:
+    """What run.json asks of trials; the defaults where it says nothing that this version can read."""
+    stored = scenario.get("validity")
+    if not isinstance(stored, Mapping):
+        return Validity()
+    steady, failures = stored.get("steady_state"), stored.get("failures_share")
+    known: dict[str, Any] = {"steady_state": steady} if steady in ("required", "caution") else {}
+    if isinstance(failures, float | int):
+        known["failures_share"] = float(failures)
+    return Validity().model_copy(update=known)
+
+
+def why_invalid(validity: Validity, requests: Part | None, steadiness: Steadiness) -> str | None:
+    """The reason; None where the trial counts."""
+    share = requests.failure_share if requests else None
+    if share is not None and share > validity.failures_share:
+        return (
+            f"{share * 100:.3g} % of the requests failed; validity.failures allows {validity.failures_share * 100:g} %"
+        )
+    if validity.steady_state == "required" and steadiness.is_judged and steadiness.cautions:
+        return f"not steady: {steadiness.cautions[0].text}"
+    return None
