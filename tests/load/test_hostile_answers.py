@@ -22,7 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iam_loadtest.embedded.self_signed import self_signed_context
-from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.flow.cookie_jar import CookieJar
+from iam_loadtest.flow.message import Request, Response, Visit
 from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.response_reader import MAX_HEAD_BYTES, ResponseReader
 from iam_loadtest.load.transport import TransportFailureError, TransportSettings, settings_of
@@ -280,7 +281,8 @@ def scripted(script: Script) -> Iterator[Listener]:
 
 
 def request(url: str, method: str = "POST") -> Request:
-    return Request("issue", url, {}, b"a=1" if method == "POST" else b"", method, follow_redirects=method != "POST")
+    visit = None if method == "POST" else Visit(CookieJar())
+    return Request("issue", url, {}, b"a=1" if method == "POST" else b"", method, visit=visit)
 
 
 def ended_in_time(transport: HttpTransport, asked: Request) -> Response:
