@@ -143,6 +143,8 @@ def figures(progress: Progress) -> str:
         parts.append(f"p95 {progress.p95_ms:.0f} ms")
     if progress.failure_share is not None:
         parts.append(f"failures {progress.failure_share * 100:.2g} %")
+    if progress.late or progress.dropped:
+        parts.append(f"{progress.late} arrivals late, {progress.dropped} dropped")
     return ", ".join(parts)
 
 

@@ -35,6 +35,7 @@ class Collector:
         self.chains: Counter[str] = Counter()
         self.health: list[HealthRow] = []
         self.sent: dict[int, int] = {}
+        self.arrivals: dict[int, Mapping[str, int]] = {}
         self.window: WindowMarks = WindowMarks()
         self.has_success_in_window = False
         self.problem: str | None = None
@@ -53,6 +54,8 @@ class Collector:
         """Take a worker's report; ``now_us`` is the time since the trial's origin."""
         self.failures.update(report.get("failures", {}))
         self.health += [HealthRow.from_message(worker, row) for row in report.get("health", ())]
+        if report.get("arrivals"):
+            self.arrivals[worker] = report["arrivals"]
         if report.get("samples"):
             self._add_rows(worker, unpack(report["samples"]), now_us)
 

@@ -15,6 +15,7 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.load.collector import prepare_to_write
 from iam_loadtest.load.gathering import Gathering
 from iam_loadtest.load.master import FINISH_PATIENCE_S, Master
+from iam_loadtest.load.message import Arrive
 from iam_loadtest.load.setup import LoadSetup
 from iam_loadtest.load.verdict import (
     FIRST_CHAINS,
@@ -23,6 +24,7 @@ from iam_loadtest.load.verdict import (
     load_result,
     lost_workers,
     progress,
+    with_arrivals,
 )
 from iam_loadtest.oidc.redact import redact
 from iam_loadtest.results.load_result import LoadResult, Progress, write_load_result, write_progress
@@ -34,6 +36,8 @@ START_LIMIT_S = 50.0
 RAMP_MARGIN_S = 30.0
 EARLY_GRACE_S = 5.0
 """What requests in flight are given where a trial ends early; what has no answer then counts as a timeout."""
+ARRIVALS_LEAD_US = 200_000
+"""In the open model the first chain starts this long after all users run, when every worker has been told."""
 _LOOK_US = 200_000
 _PROGRESS_US = 1_000_000
 
@@ -116,9 +120,12 @@ class Controller:
         self._await_start()
         load = self._load
         ramp_end_us = self._ramp()
-        start_us = ramp_end_us + int(load.warm_up_s * 1e6)
+        first_us = ramp_end_us + (ARRIVALS_LEAD_US if load.is_open else 0)
+        start_us = first_us + int(load.warm_up_s * 1e6)
         end_us = start_us + int(load.duration_s * 1e6)
         self._gathering.set_window(WindowMarks(ramp_end_us, start_us, end_us))
+        if load.is_open:
+            self._master.begin_arrivals(Arrive(first_us, start_us, end_us, self._setup.seed))
         self._pass_until("warm-up", start_us)
         self._pass_until("window", end_us)
         self._pass_until("cool-down", end_us + int(load.cool_down_s * 1e6))
@@ -157,8 +164,9 @@ class Controller:
         if now_us >= self._next_progress_us:
             self._next_progress_us = now_us + _PROGRESS_US
             left_s = round(max(end_us - now_us, 0) / 1e6, 1)
-            recent = self._gathering.collector.recent(now_us)
-            write_progress(self._directory, progress(phase, left_s, self._runner.user_count, recent, now_us))
+            collector = self._gathering.collector
+            shown = progress(phase, left_s, self._runner.user_count, collector.recent(now_us), now_us)
+            write_progress(self._directory, with_arrivals(shown, collector.arrivals.values()))
         left_us = end_us - now_us
         gevent.sleep((min(_LOOK_US, left_us) if left_us > 0 else _LOOK_US) / 1e6)
 

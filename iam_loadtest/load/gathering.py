@@ -58,6 +58,8 @@ class Gathering:
             defect=self.defect,
             problem=collector.problem,
             limits=self.setup.scenario.load.limits if self.setup.choices is None else None,
+            arrivals=tuple(collector.arrivals.values()),
+            max_late_share=self.setup.scenario.validity.late_arrivals_share,
         )
 
 

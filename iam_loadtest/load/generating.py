@@ -8,6 +8,7 @@ from typing import Any
 import gevent
 
 from iam_loadtest.load.health import HealthProbe
+from iam_loadtest.load.message import Arrive
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.session import Place, holder_of, open_session
 from iam_loadtest.load.setup import LoadSetup
@@ -46,6 +47,19 @@ class Generating:
         """This process's clock is better known now, or has drifted."""
         self._recorder.correct(shift_us)
 
+    def begin_arrivals(self, arrive: Arrive) -> None:
+        """Open model: start chains by the clock, once this process's is known; nothing in the closed model."""
+        holder = holder_of(self._environment)
+        holder.is_ready.wait()
+        if holder.session is not None:
+            holder.session.begin_arrivals(arrive)
+
+    def end_arrivals(self) -> None:
+        """Start no more chains by the clock; those that run go on."""
+        session = holder_of(self._environment).session
+        if session is not None and session.dispatcher is not None:
+            session.dispatcher.close()
+
     def give_up(self) -> None:
         """There will be no test: users that wait for one end."""
         holder = holder_of(self._environment)
@@ -67,4 +81,7 @@ class Generating:
         """What happened since the last call, as plain data; empty parts are left out."""
         health = [row.to_message() for row in self._probe.take()] if self._probe else []
         parts = {"samples": self._recorder.take(), "failures": self._recorder.failures.take(), "health": health}
+        session = holder_of(self._environment).session
+        if session is not None and session.dispatcher is not None:
+            parts["arrivals"] = session.dispatcher.counts()
         return {name: part for name, part in parts.items() if part}

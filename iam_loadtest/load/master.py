@@ -56,6 +56,11 @@ class Master:
         self._probing = gevent.spawn(self._probe.run)
         return gathering
 
+    def begin_arrivals(self, arrive: message.Arrive) -> None:
+        """Tell every worker of the test when chains begin to start, in the open model."""
+        for client_id in self._slots:
+            self._runner.send_message(message.ARRIVE, asdict(arrive), client_id=client_id)
+
     def lost(self) -> list[int]:
         """Workers of the test that are gone before they finished."""
         clients = self._runner.clients

@@ -11,6 +11,8 @@ BEGIN: Final = "iam-begin"
 PING: Final = "iam-ping"
 PONG: Final = "iam-pong"
 """The handshake of clocks: a worker asks, the master answers with its own clock."""
+ARRIVE: Final = "iam-arrive"
+"""Master to each worker once all users run, in the open model: a :class:`Arrive`."""
 TROUBLE: Final = "iam-trouble"
 """Worker to master: one line that says why it cannot run its users."""
 FINISH: Final = "iam-finish"
@@ -20,6 +22,19 @@ FINISHED: Final = "iam-finished"
 
 REPORT_KEY: Final = "iam_loadtest"
 """Where rows, health and failures stand in Locust's own worker report."""
+
+
+@dataclass(frozen=True)
+class Arrive:
+    """When chains begin to start, and the measured window, in microseconds since the origin of the test.
+
+    ``window_end_us`` is None where the window ends with the test. ``seed`` is that of the trial's random arrivals.
+    """
+
+    start_us: int
+    window_start_us: int
+    window_end_us: int | None
+    seed: str
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from iam_loadtest.load.collector import prepare_to_write
 from iam_loadtest.load.gathering import Gathering, refuse, report_trouble
 from iam_loadtest.load.generating import Generating, SetupSource
 from iam_loadtest.load.master import Master
+from iam_loadtest.load.message import Arrive
 from iam_loadtest.load.session import Place
 from iam_loadtest.load.verdict import load_result
 from iam_loadtest.results.load_result import write_load_result
@@ -43,8 +44,9 @@ class PlainMaster:
             refuse(self._environment, error)
 
     def _on_spawning_complete(self, **_: Any) -> None:
-        if self._master.gathering is not None:
-            open_window(self._master.gathering)
+        gathering = self._master.gathering
+        if gathering is not None and open_window(gathering):
+            self._master.begin_arrivals(arrivals_from_now(gathering))
 
     def _on_test_stopping(self, **_: Any) -> None:
         """Locust goes on to stop the workers only after this: everything arrives before they leave."""
@@ -93,12 +95,13 @@ class PlainLocal:
             self._gathering.collector.add(0, self._generating.report(), self._gathering.elapsed_us)
 
     def _on_spawning_complete(self, **_: Any) -> None:
-        if self._gathering is not None:
-            open_window(self._gathering)
+        if self._gathering is not None and open_window(self._gathering):
+            self._generating.begin_arrivals(arrivals_from_now(self._gathering))
 
     def _on_test_stopping(self, **_: Any) -> None:
         if self._gathering is not None:
             close_window(self._gathering)
+            self._generating.end_arrivals()
 
     def _on_test_stop(self, **_: Any) -> None:
         """The users have stopped: take the last rows and write the result."""
@@ -122,11 +125,19 @@ def get_ready(environment: Any) -> None:
     gevent.get_hub().loop.update_now()  # else Locust's --run-time counts from before all that was read in
 
 
-def open_window(gathering: Gathering) -> None:
-    """The ramp is over. Further changes of the number of users do not move the window."""
-    if gathering.collector.window.ramp_end_us is None:
-        now_us = gathering.elapsed_us
-        gathering.set_window(WindowMarks(ramp_end_us=now_us, window_start_us=now_us))
+def open_window(gathering: Gathering) -> bool:
+    """The ramp is over; False where it was before. Further changes of the number of users do not move the window."""
+    if gathering.collector.window.ramp_end_us is not None:
+        return False
+    now_us = gathering.elapsed_us
+    gathering.set_window(WindowMarks(ramp_end_us=now_us, window_start_us=now_us))
+    return True
+
+
+def arrivals_from_now(gathering: Gathering) -> Arrive:
+    """Open model: chains start with the window, which ends with the test."""
+    start_us = gathering.collector.window.window_start_us or 0
+    return Arrive(start_us, start_us, None, gathering.setup.seed)
 
 
 def close_window(gathering: Gathering) -> None:

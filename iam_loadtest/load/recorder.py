@@ -45,6 +45,11 @@ class Recorder:
         """A reading of this process's clock as time since the trial's origin."""
         return self._timeline.at(local_us)
 
+    def local_us(self, elapsed_us: int) -> int:
+        """The reading of this process's clock at a time since the trial's origin, by what is known of it now."""
+        now = now_us()
+        return elapsed_us - (self.elapsed_us(now) - now)
+
     def request(
         self, sent_us: int, step: str, latency_us: int, status: int, outcome: Outcome, backend: str, late_us: int = 0
     ) -> None:

@@ -14,8 +14,11 @@ from gevent.event import Event
 
 from iam_loadtest.flow.chain import UserLogin
 from iam_loadtest.flow.prepare import ReadyWorkload, prepare_workload
+from iam_loadtest.load.arrival import numbers_of, pace_of
 from iam_loadtest.load.discovery import find_endpoints
+from iam_loadtest.load.dispatcher import ArrivalWindow, Dispatcher
 from iam_loadtest.load.http_transport import HttpTransport, Network
+from iam_loadtest.load.message import Arrive
 from iam_loadtest.load.mix import Mix, mix_of
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.setup import LoadSetup, with_first_client
@@ -52,6 +55,7 @@ class LoadSession:
         self._transport = transport
         self._numbers = count()
         self._mixes: dict[str, Mix] = {}
+        self.dispatcher = _dispatcher(setup)
         self.recorder = recorder
         self.think_time_s = setup.scenario.load.think_time_s
 
@@ -66,6 +70,17 @@ class LoadSession:
         transport = self._transport(self._place.slot + number)
         user = VirtualUser(mix, login, transport, self.recorder, report, is_stopping)
         return user, self._phase_s(number)
+
+    def begin_arrivals(self, arrive: Arrive) -> None:
+        """Open model: start chains by the clock from now on; the process's clock must be known."""
+        if self.dispatcher is None:
+            return
+        load, place, local_us = self._setup.scenario.load, self._place, self.recorder.local_us
+        pace = pace_of(load, (arrive.window_start_us - arrive.start_us) / 1e6)
+        numbers = numbers_of(load.arrivals, place.slot, place.slots, arrive.seed)
+        start_us, end_us = local_us(arrive.start_us), arrive.window_end_us
+        window = ArrivalWindow(local_us(arrive.window_start_us), None if end_us is None else local_us(end_us))
+        self.dispatcher.start((start_us + int(time_s * 1e6) for time_s in pace.times_s(numbers)), window)
 
     def _mix(self, name: str) -> Mix:
         """One for all users of the process: weights are shares of the chains, whoever runs them."""
@@ -85,6 +100,13 @@ class LoadSession:
     def _chance(self, purpose: int | str) -> random.Random:
         """Chance that is the same in each run of a scenario, and another for each process and purpose."""
         return random.Random(f"{self._setup.scenario.seed}-{self._place.slot}-{purpose}")  # noqa: S311  no secret
+
+
+def _dispatcher(setup: LoadSetup) -> Dispatcher | None:
+    """None in the closed model."""
+    load = setup.scenario.load
+    limit_s = setup.target.timeout_s if load.late_limit_s is None else load.late_limit_s
+    return Dispatcher(int(limit_s * 1e6)) if load.is_open else None
 
 
 class SessionHolder:

@@ -50,7 +50,7 @@ class LoadSetup:
 
     ``workload`` is a workload's name, :data:`ALL_WORKLOADS`, or None for each user class's own. Relative files of the
     scenario stand in ``directory``. ``samples`` is where rows go, or None where they are not kept. ``choices`` are
-    the options of a plain run, None in a trial.
+    the options of a plain run, None in a trial. ``trial`` is its number within its topology and workload.
     """
 
     scenario: Scenario
@@ -61,6 +61,12 @@ class LoadSetup:
     samples: Path | None
     is_embedded: bool
     choices: Choices | None = None
+    trial: int = 1
+
+    @property
+    def seed(self) -> str:
+        """Seed of a trial's own chance: another for each trial, the same for all topologies."""
+        return f"{self.scenario.seed}-{self.trial}"
 
     def workloads_for(self, own: str | None) -> tuple[str, ...]:
         """The workloads that users of a class run whose own workload is ``own``; raises UserError for unknown ones."""
@@ -83,6 +89,7 @@ def setup_of_spec(spec: TrialSpec) -> LoadSetup:
         workload=spec.workload,
         samples=Path(spec.directory),
         is_embedded=not isinstance(scenario.topologies[spec.topology], UrlTopology),
+        trial=spec.trial,
     )
 
 

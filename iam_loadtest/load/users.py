@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import gevent
 from locust import User, task
 from locust.exception import CatchResponseError, StopUser
-from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from iam_loadtest.load.dispatcher import Dispatcher
 from iam_loadtest.load.session import holder_of
 from iam_loadtest.load.virtual_user import Answered, VirtualUser
 from iam_loadtest.results.outcome import Outcome
+
+PRIME_AGAIN_S = 1.0
+"""How long a user of the open model pauses after priming that failed."""
 
 
 class TokenUser(User):
@@ -29,6 +34,7 @@ class TokenUser(User):
         self._fire = environment.events.request.fire
         self._wait_s = 0.0
         self._think_time_s = 0.0
+        self._dispatcher: Dispatcher | None = None
 
     @task
     def run_chain(self) -> None:
@@ -40,9 +46,34 @@ class TokenUser(User):
         if self._virtual is None:
             self._virtual = self._begin()
             return
+        if self._dispatcher is not None:
+            self._serve(self._virtual, self._dispatcher)
+            return
         run_chain, thinks = self._virtual.run_chain, self._think_time_s > 0
         while run_chain() is Outcome.OK and not thinks and self._state != LOCUST_STATE_STOPPING:
             pass
+
+    def _serve(self, virtual: VirtualUser, dispatcher: Dispatcher) -> None:
+        """Open model: run the chains of arrivals until told to stop. Priming comes before, never in their time.
+
+        While it waits the user is in the state in which Locust ends a user at once.
+        """
+        while self._state != LOCUST_STATE_STOPPING:
+            is_primed = virtual.prime() is Outcome.OK
+            if self._is_stopping():
+                return
+            self._state = LOCUST_STATE_WAITING
+            if not is_primed:
+                gevent.sleep(PRIME_AGAIN_S)
+                self._state = LOCUST_STATE_RUNNING
+                continue
+            intended_us = dispatcher.take()
+            if self._is_stopping():
+                dispatcher.give_back(intended_us)
+                return
+            self._state = LOCUST_STATE_RUNNING
+            if virtual.run_chain(intended_us) is not None:
+                dispatcher.ended(intended_us)
 
     def wait_time(self) -> float:
         """Seconds until the next chain: the think time, after the user's phase."""
@@ -68,7 +99,9 @@ class TokenUser(User):
         if holder.session is None:
             raise StopUser
         self._think_time_s = holder.session.think_time_s
-        virtual, self._wait_s = holder.session.start_user(self.workload, self._report, self._is_stopping)
+        self._dispatcher = holder.session.dispatcher
+        virtual, phase_s = holder.session.start_user(self.workload, self._report, self._is_stopping)
+        self._wait_s = phase_s if self._dispatcher is None else 0.0
         return virtual
 
     def _is_stopping(self) -> bool:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from iam_loadtest.load.arrival_gate import arrival_cautions, arrival_counts, arrivals_problem
 from iam_loadtest.load.collector import RECENT_US
 from iam_loadtest.load.gates import remarks, spoilers
 from iam_loadtest.load.health import HealthRow, generator_health
 from iam_loadtest.results.load_result import LoadResult, Progress
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.results.trial import Caution, GeneratorHealth, TrialCounts, TrialStatus, WindowMarks
+from iam_loadtest.results.trial import (
+    ArrivalCounts,
+    Caution,
+    GeneratorHealth,
+    TrialCounts,
+    TrialStatus,
+    WindowMarks,
+)
 from iam_loadtest.scenario.limits import Limits
 
 if TYPE_CHECKING:
@@ -43,6 +51,13 @@ class Gathered:
     defect: str | None = None
     problem: str | None = None
     limits: Limits | None = None
+    arrivals: Collection[Mapping[str, int]] = ()
+    max_late_share: float = 0.001
+
+    @property
+    def arrival_counts(self) -> ArrivalCounts | None:
+        """Arrivals of the window over all workers; None in the closed model."""
+        return arrival_counts(self.arrivals, self.marks.window_s)
 
     @property
     def received(self) -> int:
@@ -61,8 +76,10 @@ def load_result(gathered: Gathered, ended_early: tuple[TrialStatus, str] | None 
         sent=sum(gathered.sent.values()) if len(gathered.sent) == gathered.workers else None,
         received=gathered.received,
         by_step=dict(gathered.rows_by_step),
+        arrivals=gathered.arrival_counts,
     )
-    return LoadResult(status, reason, gathered.marks, health, counts, (*spoiled, *remarks(health)))
+    cautions = (*spoiled, *remarks(health), *arrival_cautions(counts.arrivals))
+    return LoadResult(status, reason, gathered.marks, health, counts, cautions)
 
 
 def commonest_failure(failures: Mapping[str, int]) -> str:
@@ -89,6 +106,14 @@ def progress(phase: str, left_s: float, users: int, recent: Sequence[Tally], ela
     return Progress(phase, left_s, users, good / period_s, p95_ms(recent), 1 - good / requests)
 
 
+def with_arrivals(shown: Progress, tallies: Collection[Mapping[str, int]]) -> Progress:
+    """The progress with late and dropped arrivals so far, in the open model."""
+    if not tallies:
+        return shown
+    late, dropped = (sum(tally[key] for tally in tallies) for key in ("late", "dropped"))
+    return replace(shown, late=late, dropped=dropped)
+
+
 def _judge(gathered: Gathered, health: GeneratorHealth, spoiled: Sequence[Caution]) -> tuple[TrialStatus, str | None]:
     """The first thing that is wrong decides; what makes the numbers incomplete comes before what they say."""
     if gathered.defect:
@@ -104,7 +129,8 @@ def _judge(gathered: Gathered, health: GeneratorHealth, spoiled: Sequence[Cautio
         return TrialStatus.INVALID, off_plan
     if spoiled and gathered.limits:
         return TrialStatus.INVALID, f"{spoiled[0].text}; {spoiled[0].remedy}"
-    return TrialStatus.OK, None
+    arrivals = arrivals_problem(gathered.arrival_counts, gathered.max_late_share) if gathered.limits else None
+    return (TrialStatus.INVALID, arrivals) if arrivals else (TrialStatus.OK, None)
 
 
 def _incomplete(gathered: Gathered) -> str | None:

@@ -10,7 +10,7 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.load import message
 from iam_loadtest.load.clock_sync import ClockSync
 from iam_loadtest.load.generating import Generating
-from iam_loadtest.load.message import Begin
+from iam_loadtest.load.message import Arrive, Begin
 from iam_loadtest.load.order import OrderReader
 from iam_loadtest.load.session import Place
 
@@ -27,6 +27,7 @@ class Worker:
         self._clock = ClockSync(self._runner)
         self._keeping: gevent.Greenlet | None = None
         self._runner.register_message(message.BEGIN, self._on_begin)
+        self._runner.register_message(message.ARRIVE, self._on_arrive, concurrent=True)
         self._runner.register_message(message.FINISH, self._on_finish, concurrent=True)
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.report_to_master.add_listener(self._on_report)
@@ -71,9 +72,13 @@ class Worker:
         if report:
             data[message.REPORT_KEY] = report
 
+    def _on_arrive(self, msg: Any, **_: Any) -> None:
+        self._generating.begin_arrivals(Arrive(**msg.data))
+
     def _on_finish(self, msg: Any, **_: Any) -> None:
         """Stop the users, then send everything: Locust's own report, which carries ours, before the total."""
         self._environment.stop_timeout = msg.data["grace_s"]
+        self._generating.end_arrivals()
         self._runner.stop()
         self._stop_keeping()
         self._generating.close()

@@ -16,11 +16,14 @@ def load_of(summary: RunSummary) -> Mapping[str, Any]:
 
 
 def load_words(summary: RunSummary) -> str:
-    """``closed model, 500 users at 10/s, 8 workers, 10 min measured after 2 min of warm-up, 3 trials``."""
+    """``closed model, 500 users at 10/s, 8 workers, 10 min measured after 2 min of warm-up, 3 trials``.
+
+    Or ``open model, 50 chains/s (Poisson), then 3 min at 100/s, up to 200 at once, ...``.
+    """
     load = load_of(summary)
+    is_open = load.get("arrival_rate_per_s") is not None
     parts = [
-        "closed model" if load.get("arrival_rate_per_s") is None else "open model",
-        _users(load),
+        *(_arrivals(load) if is_open else ["closed model", _users(load)]),
         _count(load, "workers", "worker"),
         _window(load),
         _count(load, "trials", "trial"),
@@ -40,6 +43,20 @@ def is_built_in(summary: RunSummary, topology: str) -> bool:
     provider = topology_facts(summary, topology).get("provider")
     kind = provider.get("kind") if isinstance(provider, Mapping) else provider
     return kind == "embedded"
+
+
+def _arrivals(load: Mapping[str, Any]) -> list[str]:
+    spacing = "Poisson" if load.get("arrivals") == "poisson" else "evenly spaced"
+    stages = [
+        f"{seconds(stage['duration_s'])} at {_number(stage['arrival_rate_per_s'])}/s"
+        for stage in load.get("stages") or ()
+    ]
+    return [
+        "open model",
+        f"{_number(load['arrival_rate_per_s'])} chains/s ({spacing})",
+        f"in the window {' then '.join(stages)}" if stages else "",
+        f"up to {load['users']} at once" if load.get("users") is not None else "",
+    ]
 
 
 def _users(load: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ class Table:
 
 def words(text: object) -> Entry:
     """An entry of plain text; n/a where there is none."""
-    return Entry(NO_DATA if text in {None, ""} else str(text))
+    return Entry(NO_DATA if text is None or text == "" else str(text))
 
 
 def figure(value: float | None) -> Entry:

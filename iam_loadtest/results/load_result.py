@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.results.json_file import read_json, write_json
-from iam_loadtest.results.trial import Caution, GeneratorHealth, TrialCounts, TrialStatus, WindowMarks
+from iam_loadtest.results.trial import Caution, GeneratorHealth, TrialCounts, TrialStatus, WindowMarks, counts_of
 
 LOAD_RESULT_FILE = "load.json"
 PROGRESS_FILE = "progress.json"
@@ -29,7 +29,8 @@ class LoadResult:
 class Progress:
     """The state of a running trial, over the last few seconds. None where nothing was answered yet.
 
-    ``phase`` is starting, ramp, warm-up, window, cool-down or done; ``phase_left_s`` the rest of the phase.
+    ``phase`` is starting, ramp, warm-up, window, cool-down or done; ``phase_left_s`` the rest of the phase. ``late``
+    and ``dropped`` are arrivals of the window so far, None in the closed model.
     """
 
     phase: str
@@ -38,6 +39,8 @@ class Progress:
     throughput_per_s: float | None = None
     p95_ms: float | None = None
     failure_share: float | None = None
+    late: int | None = None
+    dropped: int | None = None
 
 
 def write_load_result(directory: Path, result: LoadResult) -> None:
@@ -57,7 +60,7 @@ def read_load_result(directory: Path) -> LoadResult | None:
             reason=document["reason"],
             marks=WindowMarks(**document["marks"]),
             generator=GeneratorHealth(**document["generator"]),
-            counts=TrialCounts(**document["counts"]),
+            counts=counts_of(document["counts"]),
             cautions=tuple(Caution(**caution) for caution in document["cautions"]),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -78,17 +78,35 @@ class GeneratorHealth:
 
 
 @dataclass(frozen=True)
+class ArrivalCounts:
+    """Open model: chains that were to start in the measured window, over all workers.
+
+    ``ended`` came to their end within the window. ``late`` started more than 5 ms after their time, ``waited`` found no
+    free user, ``dropped`` never started. ``in_flight`` is how many chains ran at once, on average.
+    """
+
+    offered: int
+    ended: int
+    late: int
+    waited: int
+    dropped: int
+    in_flight: float
+
+
+@dataclass(frozen=True)
 class TrialCounts:
     """Rows of the whole trial, ramp included; ``sent`` is the workers' own total, ``received`` what the master has.
 
     ``by_step`` counts rows by step, those of whole chains (``workflow``), which are no requests, among them.
-    ``server`` is what the server says it answered, per step, where it can say so.
+    ``server`` is what the server says it answered, per step, where it can say so. ``arrivals`` is None in the closed
+    model.
     """
 
     sent: int | None = None
     received: int | None = None
     by_step: Mapping[str, int] = field(default_factory=dict)
     server: Mapping[str, int] | None = None
+    arrivals: ArrivalCounts | None = None
 
     @property
     def requests(self) -> int:
@@ -137,6 +155,12 @@ class Trial:
         return self.status is TrialStatus.OK
 
 
+def counts_of(document: Mapping[str, Any]) -> TrialCounts:
+    """The counts of plain data; raises KeyError or TypeError where it is something else."""
+    arrivals = document.get("arrivals")
+    return TrialCounts(**{**document, "arrivals": None if arrivals is None else ArrivalCounts(**arrivals)})
+
+
 def write_trial(directory: Path, trial: Trial) -> None:
     """Write trial.json into the trial's directory."""
     write_json(directory / TRIAL_FILE, {"format": TRIAL_FORMAT, **asdict(trial)})
@@ -163,7 +187,7 @@ def _trial_of(document: dict[str, Any]) -> Trial:
             "status": TrialStatus(document["status"]),
             "marks": WindowMarks(**document["marks"]),
             "generator": GeneratorHealth(**document["generator"]),
-            "counts": TrialCounts(**document["counts"]),
+            "counts": counts_of(document["counts"]),
             "cautions": tuple(Caution(**caution) for caution in document["cautions"]),
         }
     )

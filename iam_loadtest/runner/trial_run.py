@@ -190,6 +190,7 @@ def _spec(context: TrialContext, planned: PlannedTrial, issuer: str, directory: 
         issuer=issuer,
         directory=str(directory),
         overrides=context.overrides,
+        trial=planned.trial,
     )
 
 

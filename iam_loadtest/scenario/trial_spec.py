@@ -20,7 +20,7 @@ class TrialSpec:
 
     ``scenario_file`` is the file to load, ``secrets_directory`` where its relative files stand, ``overrides``
     keys of its load (field names). ``issuer`` is where the topology answers in this trial; ``directory`` is where
-    samples.parquet, generator.csv, progress.json and load.json go.
+    samples.parquet, generator.csv, progress.json and load.json go. ``trial`` counts within topology and workload.
     """
 
     scenario_file: str
@@ -30,6 +30,7 @@ class TrialSpec:
     issuer: str
     directory: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    trial: int = 1
 
 
 def write_trial_spec(path: Path, spec: TrialSpec) -> None:

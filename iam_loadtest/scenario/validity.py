@@ -21,3 +21,9 @@ class Validity(Noun):
         validate_default=False,
         description="largest share of failed requests with which a trial counts",
     )
+    late_arrivals_share: Share = Field(
+        default=0.001,
+        alias="late_arrivals",
+        validate_default=False,
+        description="open model: largest share of late or dropped arrivals with which a trial counts",
+    )

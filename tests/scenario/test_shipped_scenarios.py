@@ -20,7 +20,7 @@ from iam_loadtest.scenario.demand import Demand
 from iam_loadtest.scenario.error_rule import ErrorRule
 from iam_loadtest.scenario.hook import Hook, Hooks
 from iam_loadtest.scenario.limits import Limits
-from iam_loadtest.scenario.load import Load
+from iam_loadtest.scenario.load import Load, Stage
 from iam_loadtest.scenario.load_file import load_scenario, parse_scenario
 from iam_loadtest.scenario.margin import Margins
 from iam_loadtest.scenario.model import Scenario, default_sections
@@ -41,7 +41,7 @@ SNIPPETS = [snippet for snippet in re.findall(r"```yaml\n(.*?)```", README, re.D
 NOUNS: dict[str, type[BaseModel]] = {
     noun.__name__: noun
     for noun in (
-        *(Scenario, Client, Users, Step, Workload, Load, Limits, Target, Hooks, Hook),
+        *(Scenario, Client, Users, Step, Workload, Load, Stage, Limits, Target, Hooks, Hook),
         *(UrlTopology, EmbeddedTopology, IamSettings, ErrorRule, Objective),
         *(Margins, Validity, Demand),
     )
