@@ -58,7 +58,8 @@ class Contrast:
     """A cell over the control. ``interval`` and ``equivalence_interval`` hold for all contrasts of the family at once.
 
     ``p_value`` is that of this contrast alone, not adjusted. ``sd_log`` is the spread between trials, pooled, with
-    its degrees of ``freedom``. ``drift`` is None where none was seen; else all figures allow for it.
+    its degrees of ``freedom``; the log ratio's own deviation is ``scale`` times that. ``drift`` is None where none was
+    seen; else all figures allow for it.
     """
 
     ratio: float
@@ -67,6 +68,7 @@ class Contrast:
     p_value: float
     sd_log: float
     freedom: int
+    scale: float
     drift: Drift | None = None
 
 
@@ -99,6 +101,7 @@ def contrasts(control: Series, others: Sequence[Series]) -> tuple[Contrast, ...]
             _p_value(difference, deviations[i], fit.freedom),
             fit.sd_log,
             fit.freedom,
+            float(math.sqrt(fit.shape[i, i])),
             fit.drift,
         )
         for i, difference in enumerate(fit.differences)

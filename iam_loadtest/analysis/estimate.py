@@ -17,6 +17,10 @@ TRIALS_FOR_INTERVAL = 3
 MAX_FROM_MEDIAN = 0.25
 """Distance of a trial from the median, as a share of it, above which trials are called unstable."""
 
+TRIALS_FOR_MODE = 2
+MIN_GAP_OF_MODES = math.log(1.10)
+WIDER_THAN_A_MODE = 3.0
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -44,6 +48,24 @@ class Estimate:
             return None
         half = float(stats.t.ppf(0.975, self.trials - 1)) * self.sd_log / math.sqrt(self.trials)
         return self.value * math.exp(-half), self.value * math.exp(half)
+
+    @property
+    def modes(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """The trials as two groups where they have two modes: a mean would describe neither.
+
+        Two trials or more in each, over 10 % apart, and the gap at least three times as wide as either group, on the
+        log scale. None where that is not so.
+        """
+        ordered = sorted(self.values)
+        if len(ordered) < 2 * TRIALS_FOR_MODE or ordered[0] <= 0:
+            return None
+        cuts = range(TRIALS_FOR_MODE, len(ordered) - TRIALS_FOR_MODE + 1)
+        cut = max(cuts, key=lambda i: ordered[i] / ordered[i - 1])
+        gap = math.log(ordered[cut] / ordered[cut - 1])
+        widest = max(math.log(ordered[cut - 1] / ordered[0]), math.log(ordered[-1] / ordered[cut]))
+        if gap < max(MIN_GAP_OF_MODES, WIDER_THAN_A_MODE * widest):
+            return None
+        return tuple(ordered[:cut]), tuple(ordered[cut:])
 
     @property
     def is_unstable(self) -> bool:

@@ -73,3 +73,18 @@ def test_the_mean_lies_within_the_range(values: list[float]) -> None:
     one = estimate(values)
     assert one.value is not None
     assert min(values) * (1 - 1e-9) <= one.value <= max(values) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("values", "modes"),
+    [
+        ([100.0, 151.0, 101.0, 150.0], ((100.0, 101.0), (150.0, 151.0))),
+        ([100.0, 101.0, 150.0], None),
+        ([100.0, 110.0, 121.0, 133.0], None),
+        ([100.0, 101.0, 105.0, 106.0], None),
+        ([0.0, 0.0, 5.0, 5.0], None),
+    ],
+)
+def test_two_modes_are_two_modes(values: list[float], modes: object) -> None:
+    """Two trials near 100 and two near 150; not one that is off, not an even spread, not 4 % apart, not with zeros."""
+    assert estimate(values).modes == modes
