@@ -10,9 +10,11 @@ import click
 
 from iam_loadtest.cli import EXIT_INTERRUPTED
 from iam_loadtest.cli.options import Duration, scenario_argument
+from iam_loadtest.errors import UserError
 
 if TYPE_CHECKING:
     from iam_loadtest.runner.calibrate import Calibration
+    from iam_loadtest.scenario.model import Scenario
 
 
 @click.command()
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 def calibrate(scenario: Path | None, seconds: float, workload: str | None) -> None:
     """Measure what the load generator itself can do on this machine.
 
-    A workload of SCENARIO, or a built-in one, runs with one Locust worker on the null token server, which answers at
-    once. Neither an IAM nor a secret is needed. Keep the machine quiet meanwhile.
+    The users of a workload of SCENARIO, or of a built-in one, run in one Locust process on the null token server, which
+    answers at once. Neither an IAM nor a secret is needed. Keep the machine quiet meanwhile.
     """
     from iam_loadtest.runner.calibrate import built_in_scenario  # noqa: PLC0415  not needed for --help
     from iam_loadtest.runner.calibrate import calibrate as measure  # noqa: PLC0415  not needed for --help
@@ -38,6 +40,29 @@ def calibrate(scenario: Path | None, seconds: float, workload: str | None) -> No
         click.echo("Interrupted.", err=True)
         sys.exit(EXIT_INTERRUPTED)
     click.echo(summary(found, noun.steps_of(found.workload), noun.load.workers))
+
+
+def calibrate_run(directory: Path, scenario: Scenario, silent: bool) -> None:
+    """Keep a short calibration in run.json, once; where it fails, say why and go on: the trials do not need it."""
+    from iam_loadtest.results.run import read_run  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.runner.calibrate import store_calibration  # noqa: PLC0415  not needed for --help
+
+    if read_run(directory).info.calibration is not None:
+        return
+    try:
+        found = store_calibration(directory, scenario)
+    except KeyboardInterrupt:
+        click.echo(f"Interrupted; go on with: iam-loadtest run --resume {directory}", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except UserError as error:
+        if not silent:
+            click.echo(f"The generator's own limits are not known: {error}", err=True)
+        return
+    if not silent:
+        click.echo(
+            f"The generator alone: {found.requests_per_cpu_s:,.0f} requests/s per core, "
+            f"latency p50 {found.floor_p50_ms:.2f} ms, p95 {found.floor_p95_ms:.2f} ms."
+        )
 
 
 def summary(found: Calibration, steps: tuple[str, ...], workers: int) -> str:

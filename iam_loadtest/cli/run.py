@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iam_loadtest.cli import EXIT_INTERRUPTED
+from iam_loadtest.cli.calibrate import calibrate_run
 from iam_loadtest.cli.judgement import judge_directory, judge_of, judge_summary
 from iam_loadtest.cli.monitor import emit
 from iam_loadtest.cli.options import counted, load_options, overrides_of, scenario_argument, strict_option
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     "--report/--no-report", "with_report", default=True, help="Write the report at the end.  [default: report]"
 )
 @click.option(
-    "--calibrate",
+    "--calibrate/--no-calibrate",
     "with_calibration",
-    is_flag=True,
-    help="First measure what the generator itself can do, and keep it with the run (about 20 seconds).",
+    default=True,
+    help="First measure what the generator itself can do, once a run (about 6 seconds).  [default: calibrate]",
 )
 @strict_option
 @click.option("--quiet", is_flag=True, help="Say only what went wrong.")
@@ -60,7 +61,7 @@ def run(
     if json_log:
         emit("run_started", directory=str(directory))
     if with_calibration:
-        _calibrate(directory, noun, quiet or json_log)
+        calibrate_run(directory, noun, quiet or json_log)
     monitor = monitor_for(quiet, json_log, trial_s(noun.load) + noun.load.rest_s)
     try:
         outcome = run_trials(directory, noun, monitor, judge_of(noun))
@@ -87,20 +88,6 @@ def _open_run(
     if scenario is None:
         raise click.UsageError("name a SCENARIO, or a run with --resume.")
     return new_run(scenario, overrides, reports, only)
-
-
-def _calibrate(directory: Path, scenario: Scenario, silent: bool) -> None:
-    """Keep a short calibration in run.json, before the first trial."""
-    from iam_loadtest.cli.calibrate import summary  # noqa: PLC0415  not needed for --help
-    from iam_loadtest.runner.calibrate import store_calibration  # noqa: PLC0415  not needed for --help
-
-    try:
-        found = store_calibration(directory, scenario)
-    except KeyboardInterrupt:
-        click.echo(f"Interrupted; go on with: iam-loadtest run --resume {directory}", err=True)
-        sys.exit(EXIT_INTERRUPTED)
-    if not silent:
-        click.echo(summary(found, scenario.steps_of(found.workload), scenario.load.workers))
 
 
 def _finish(outcome: RunOutcome, with_report: bool, silent: bool, strict: bool) -> int:

@@ -17,6 +17,7 @@ from iam_loadtest.analysis.comparison import Comparison
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report import tables, trial_tables
 from iam_loadtest.report.answer import answer
+from iam_loadtest.report.calibration import calibration_table
 from iam_loadtest.report.chart_style import Chart
 from iam_loadtest.report.comparisons import comparison_table, resolution_table
 from iam_loadtest.report.inline_svg import inline_svg
@@ -107,6 +108,7 @@ def _context(summary: RunSummary, comparisons: Sequence[Comparison], charts: lis
         "topologies": _sections(summary),
         "trials": tables.trial_table(summary),
         "generator": tables.generator_table(summary),
+        "calibration": calibration_table(summary),
         "cautions": cautions(summary),
         "environment": tables.environment_table(summary),
         "has_counted": bool(summary.counted),

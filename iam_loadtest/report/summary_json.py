@@ -30,6 +30,7 @@ def summary_document(summary: RunSummary, comparisons: Sequence[Comparison]) -> 
             "versions": dict(info.versions),
             "machine": dict(info.machine),
             "load": info.scenario.get("load"),
+            "calibration": info.calibration and dict(info.calibration),
         },
         "trials_planned": len(info.plan),
         "trials_counted": len(summary.counted),

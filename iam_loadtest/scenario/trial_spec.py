@@ -12,6 +12,8 @@ from iam_loadtest.results.json_file import read_json, write_json
 
 TRIAL_SPEC_VARIABLE = "IAM_LOADTEST_TRIAL"
 """Environment variable that holds the path of the spec."""
+CALIBRATION_FILE = "calibration.json"
+"""What a calibration leaves in its directory."""
 
 
 @dataclass(frozen=True)

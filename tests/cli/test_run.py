@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,13 @@ from iam_loadtest.analysis import summary as summaries
 from iam_loadtest.analysis.objective import JudgedObjective, Judgement
 from iam_loadtest.analysis.trial_summary import TrialSummary
 from iam_loadtest.cli import run as run_command
+from iam_loadtest.errors import UserError
 from iam_loadtest.results.load_result import Progress
 from iam_loadtest.results.run import TRIALS_DIRECTORY, PlannedTrial, newest_run, read_run
 from iam_loadtest.results.trial import Trial, TrialStatus, write_trial
+from iam_loadtest.runner import calibrate as calibrate_module
 from iam_loadtest.runner import run as run_module
+from iam_loadtest.runner.calibrate import Calibration
 from iam_loadtest.runner.trial_run import TrialContext
 from iam_loadtest.scenario.objective import Objective
 from tests.cli.front_door import call
@@ -30,6 +34,8 @@ load: {users: 5, duration: 10s, trials: 3, rest: 0s}
 """
 MOMENT = "2026-11-22T15:07:00.000+00:00"
 Statuses = list[TrialStatus]
+FOUND = Calibration(20_000, 0.25, 0.4, "access", 2.0, tls=False)
+"""What a pretended calibration finds."""
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +78,7 @@ def statuses(monkeypatch: pytest.MonkeyPatch) -> Statuses:
 
     monkeypatch.setattr(run_module, "run_trial", pretend)
     monkeypatch.setattr(run_command, "judge_of", lambda _: lambda *_: None)
+    monkeypatch.setattr(calibrate_module, "calibrate", lambda *_: FOUND)
     return waiting
 
 
@@ -189,3 +196,41 @@ def test_the_options_of_the_load_reach_the_run(
     info = read_run(newest_run(Path("elsewhere"))).info
     assert info.overrides == {"trials": 2, "duration": 3.0, "users": 7}
     assert (info.scenario["load"]["users"], info.scenario["load"]["duration_s"], len(info.plan)) == (7, 3.0, 2)
+
+
+def test_a_run_calibrates_once_and_keeps_what_it_found(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its first trial; resumed, it has its calibration already."""
+    statuses.append(TrialStatus.INTERRUPTED)
+    called = call(capsys, "run", scenario, "--no-report")
+    line = "The generator alone: 20,000 requests/s per core, latency p50 0.25 ms, p95 0.40 ms.\n"
+    assert line in called.out
+    (directory,) = Path("reports").iterdir()
+    assert read_run(directory).info.calibration == asdict(FOUND)
+
+    def again(*_: object) -> Calibration:
+        raise AssertionError("calibrated twice")
+
+    monkeypatch.setattr(calibrate_module, "calibrate", again)
+    assert call(capsys, "run", "--resume", directory, "--no-report").code == 0
+
+
+def test_a_calibration_that_fails_is_said_and_stops_nothing(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> Calibration:
+        raise UserError("the null token server failed: no port.")
+
+    monkeypatch.setattr(calibrate_module, "calibrate", fail)
+    called = call(capsys, "run", scenario, "--no-report")
+    assert called.code == 0
+    assert "The generator's own limits are not known: the null token server failed: no port.\n" in called.err
+
+
+def test_no_calibration_where_none_is_wanted(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(capsys, "run", scenario, "--no-report", "--no-calibrate").code == 0
+    (directory,) = Path("reports").iterdir()
+    assert read_run(directory).info.calibration is None

@@ -186,7 +186,18 @@ def _info(fake: FakeRun, plan: tuple[PlannedTrial, ...]) -> RunInfo:
     }
     machine = {"cores": 2, "memory_gib": 8.0, "kernel": "6.1.0", "python": "3.11.7", "cpu": "Example CPU at 2 GHz"}
     versions = {"iam_loadtest": "0.1.0", "locust": "2.44.0"}
-    return RunInfo(fake.name, "2026-11-22T15:07:00+00:00", scenario, "f" * 64, plan, fake.seed, versions, machine)
+    calibration = {
+        "requests_per_cpu_s": 20_000,
+        "floor_p50_ms": 0.11,
+        "floor_p95_ms": 0.25,
+        "workload": "workflow",
+        "seconds": 2.0,
+        "tls": False,
+    }
+    return RunInfo(
+        *(fake.name, "2026-11-22T15:07:00+00:00", scenario, "f" * 64, plan, fake.seed, versions, machine),
+        calibration=calibration,
+    )
 
 
 def _write_trial(directory: Path, fake: FakeRun, planned: PlannedTrial) -> None:

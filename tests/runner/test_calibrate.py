@@ -12,51 +12,18 @@ import pytest
 from iam_loadtest.cli.calibrate import summary
 from iam_loadtest.errors import UserError
 from iam_loadtest.results.run import RunInfo, read_run, write_run_info
-from iam_loadtest.results.trial import WindowMarks
 from iam_loadtest.runner.calibrate import (
     Calibration,
-    CpuInterval,
     built_in_scenario,
     calibrate,
-    cpu_intervals,
     percentile_us,
-    requests_per_cpu_s,
     store_calibration,
 )
-from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.scenario.load_file import parse_scenario
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 FOUND = Calibration(20_000, 0.25, 0.4, "workflow", 5.0, tls=False)
-WINDOW = WindowMarks(1_000_000, 2_000_000, 5_000_000)
-
-
-def health(*rows: tuple[str, str]) -> list[dict[str, str]]:
-    return [{"time_s": time_s, "cpu_percent": percent} for time_s, percent in rows]
-
-
-def test_a_row_of_the_generator_tells_of_the_time_since_the_row_before() -> None:
-    """1.9 to 2.9 s at 80 % is 0.8 s of CPU, 2.9 to 3.9 s at 50 % is 0.5 s; rows outside the window tell nothing."""
-    rows = health(("0.90", "10.0"), ("1.90", "20.0"), ("2.90", "80.0"), ("3.90", "50.0"), ("5.10", "99.0"))
-    found = cpu_intervals(rows, WINDOW)
-    assert [(one.start_s, one.end_s) for one in found] == [(1.9, 2.9), (2.9, 3.9)]
-    assert [one.cpu_s for one in found] == pytest.approx([0.8, 0.5])
-
-
-def test_without_a_window_there_is_no_interval() -> None:
-    assert cpu_intervals(health(("1.00", "10.0"), ("2.00", "10.0")), WindowMarks()) == []
-
-
-def test_requests_count_where_they_were_completed() -> None:
-    """Of five answers, those at 2.5, 3.0 and 3.5 s are in (2, 3] and (3, 4]: 3 requests for 0.6 s of CPU."""
-    intervals = [CpuInterval(2, 3, 0.4), CpuInterval(3, 4, 0.2)]
-    assert requests_per_cpu_s(intervals, [1.9, 2.0, 2.5, 3.0, 3.5, 4.5]) == pytest.approx(3 / 0.6)
-
-
-def test_a_window_without_cpu_time_is_no_measurement() -> None:
-    with pytest.raises(TrialFailedError, match="measure longer with --seconds"):
-        requests_per_cpu_s([], [2.5])
 
 
 @pytest.mark.parametrize(("percent", "expected"), [(50, 5), (80, 8), (81, 9), (95, 10), (100, 10)])
