@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.load.setup import CLIENT_SECRET_VARIABLE, PASSWORD_VARIABLE, LoadSetup
+from iam_loadtest.scenario.portable import has_secrets
 
 
 class SecretGuard:
@@ -36,10 +37,5 @@ def _origin(issuer: str) -> tuple[str, str | None, int | None]:
 
 def _has_secrets(setup: LoadSetup, environ: Mapping[str, str]) -> bool:
     """Whether anything but the built-in IAM's public test secrets could be sent."""
-    if environ.get(CLIENT_SECRET_VARIABLE) or environ.get(PASSWORD_VARIABLE):
-        return True
-    scenario = setup.scenario
-    references = [client.secret for client in scenario.clients.values()] + [scenario.users.password]
-    return scenario.users.file is not None or any(
-        reference is not None and reference.literal is None for reference in references
-    )
+    from_environment = environ.get(CLIENT_SECRET_VARIABLE) or environ.get(PASSWORD_VARIABLE)
+    return bool(from_environment) or has_secrets(setup.scenario)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, SerializationInfo, WithJsonSchema
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.scenario.secret import SecretRef, parse_secret
+from iam_loadtest.scenario.secret import SecretRef, parse_secret, shown_or_written
 
 _FORM = "an http URL such as http://proxy.example.org:3128"
 _HELP = f"{_FORM}, without user and password, or ${{ENV_VARIABLE}} or {{file: path}} that holds it"
@@ -82,14 +82,14 @@ def _parse(value: Any) -> SecretRef:
     return reference
 
 
-def _shown(reference: SecretRef) -> str:
-    return reference.literal or reference.describe()
+def _shown(reference: SecretRef, info: SerializationInfo) -> Any:
+    return reference.literal or shown_or_written(reference, info)
 
 
 ProxyRef = Annotated[
     SecretRef,
     BeforeValidator(_parse),
-    PlainSerializer(_shown, return_type=str),
+    PlainSerializer(_shown),
     WithJsonSchema(
         {
             "anyOf": [

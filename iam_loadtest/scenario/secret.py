@@ -6,14 +6,16 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, SerializationInfo, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
 from iam_loadtest.errors import SecretMissingError
 
 REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+REFERENCES_TRAVEL: Final = {"references": "travel"}
+"""Context of a dump that is read again elsewhere: references as a scenario writes them."""
 SECRET_HELP = "${ENV_VARIABLE} or {file: path}"  # noqa: S105  a form, not a secret
 
 
@@ -33,6 +35,10 @@ class SecretRef:
         if self.env:
             return f"${{{self.env}}}"
         return f"file: {self.file}" if self.file else "(public test secret)"
+
+    def as_written(self) -> str | dict[str, str]:
+        """The value that :func:`parse_secret` makes this reference of."""
+        return {"file": self.file} if self.file else self.literal or self.describe()
 
     def resolve(self, directory: Path, environ: Mapping[str, str] = os.environ) -> str:
         """The secret itself; a relative file is looked up in ``directory``. Raises SecretMissingError."""
@@ -76,10 +82,15 @@ def _from_file(path: Path) -> str:
     return value
 
 
+def shown_or_written(reference: SecretRef, info: SerializationInfo) -> Any:
+    """What a dump holds: a text for people, or in a dump that travels the reference as a scenario writes it."""
+    return reference.as_written() if info.context == REFERENCES_TRAVEL else reference.describe()
+
+
 Secret = Annotated[
     SecretRef,
     BeforeValidator(parse_secret),
-    PlainSerializer(lambda reference: reference.describe(), return_type=str),
+    PlainSerializer(shown_or_written),
     WithJsonSchema(
         {
             "anyOf": [

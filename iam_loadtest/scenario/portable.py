@@ -1,0 +1,43 @@
+"""A scenario as workers on other hosts are given it, and what it refers to that they must have themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.secret import REFERENCES_TRAVEL, SecretRef
+
+_OF_THE_MASTER = frozenset({"hooks", "objectives"})
+"""Sections that a worker has no use for; hooks are commands, which no master may have run elsewhere."""
+_OF_A_TOPOLOGY = frozenset({"provider", "issuer", "target"})
+"""Its keys that a worker has a use for: it starts no server and opens no database."""
+
+
+def portable(scenario: Scenario, topology: str) -> dict[str, Any]:
+    """Plain data of one topology, for :func:`iam_loadtest.scenario.load_file.parse_scenario`; secrets as references.
+
+    Only keys that the file or the command line set are in it; both sides are of one version, so defaults agree.
+    """
+    document: dict[str, Any] = scenario.model_dump(
+        mode="json", by_alias=True, exclude_unset=True, context=REFERENCES_TRAVEL
+    )
+    own = {key: value for key, value in document["topologies"][topology].items() if key in _OF_A_TOPOLOGY}
+    kept = {key: value for key, value in document.items() if key not in _OF_THE_MASTER}
+    return {**kept, "topologies": {topology: own}}
+
+
+def secrets_of(scenario: Scenario) -> tuple[SecretRef, ...]:
+    """References to secrets of clients and users; the public ones of the built-in IAM are none."""
+    references = [client.secret for client in scenario.clients.values()] + [scenario.users.password]
+    return tuple(reference for reference in references if reference is not None and reference.literal is None)
+
+
+def proxies_of(scenario: Scenario) -> tuple[SecretRef, ...]:
+    """The proxies of all topologies."""
+    proxies = (scenario.target_of(topology).proxy for topology in scenario.topologies)
+    return tuple(proxy for proxy in proxies if proxy is not None)
+
+
+def has_secrets(scenario: Scenario) -> bool:
+    """Whether anything but the built-in IAM's public test secrets could be sent."""
+    return scenario.users.file is not None or bool(secrets_of(scenario))
