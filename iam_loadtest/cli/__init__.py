@@ -25,6 +25,7 @@ _COMMANDS = {
     "check": ("iam_loadtest.cli.check:check", "Reach every topology and walk every workload once."),
     "plan": ("iam_loadtest.cli.plan:plan", "Show the trials, their order and how long they take."),
     "run": ("iam_loadtest.cli.run:run", "Run a scenario, or what is missing of a run."),
+    "worker": ("iam_loadtest.cli.worker:worker", "Generate load for runs on another host."),
     "report": ("iam_loadtest.cli.report:report", "Write the report of a run."),
     "null-iam": ("iam_loadtest.cli.null_iam:null_iam", "Run the null token server: a fixed answer, at once."),
     "calibrate": ("iam_loadtest.cli.calibrate:calibrate", "Measure what the load generator itself can do here."),

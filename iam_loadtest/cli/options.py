@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from iam_loadtest.units import parse_duration_s
+
+if TYPE_CHECKING:
+    from iam_loadtest.runner.external import ExternalWorkers
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -57,6 +60,40 @@ def load_options(function: Function) -> Function:
 strict_option = click.option(
     "--strict", is_flag=True, help="Exit with 5 where an objective is undecided: the trials allow for both."
 )
+
+
+def external_options(function: Function) -> Function:
+    """Options for workers on other hosts."""
+    for option in (
+        click.option(
+            "--workers-wait", type=Duration(positive=True), help="How long each trial waits for them.  [default: 5m]"
+        ),
+        click.option("--port", type=click.IntRange(1, 65535), help="Port that they connect to.  [default: 5557]"),
+        click.option("--bind", metavar="ADDRESS", help="Address that they connect to.  [default: 127.0.0.1]"),
+        click.option(
+            "--workers-external",
+            type=click.IntRange(1, 256),
+            metavar="N",
+            help="Start no workers but expect N, from `iam-loadtest worker` on other hosts.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def external_of(
+    workers_external: int | None, bind: str | None, port: int | None, workers_wait: float | None
+) -> ExternalWorkers | None:
+    """What those options say; raises click.UsageError where they do not fit together."""
+    from iam_loadtest.runner.external import ExternalWorkers  # noqa: PLC0415  not needed for --help
+
+    given = {"bind": bind, "port": port, "wait_s": workers_wait}
+    chosen: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if workers_external is None and chosen:
+        raise click.UsageError(
+            "--bind, --port and --workers-wait are for workers of other hosts: --workers-external N."
+        )
+    return None if workers_external is None else ExternalWorkers(**chosen)
 
 
 def overrides_of(

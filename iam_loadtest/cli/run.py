@@ -12,9 +12,18 @@ from iam_loadtest.cli import EXIT_INTERRUPTED
 from iam_loadtest.cli.calibrate import calibrate_run
 from iam_loadtest.cli.judgement import judge_directory, judge_of, judge_summary
 from iam_loadtest.cli.monitor import emit
-from iam_loadtest.cli.options import counted, load_options, overrides_of, scenario_argument, strict_option
+from iam_loadtest.cli.options import (
+    counted,
+    external_of,
+    external_options,
+    load_options,
+    overrides_of,
+    scenario_argument,
+    strict_option,
+)
 
 if TYPE_CHECKING:
+    from iam_loadtest.runner.external import ExternalWorkers
     from iam_loadtest.runner.run import RunOutcome
     from iam_loadtest.scenario.model import Scenario
 
@@ -26,6 +35,7 @@ if TYPE_CHECKING:
     "--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Where runs go."
 )
 @load_options
+@external_options
 @click.option(
     "--report/--no-report", "with_report", default=True, help="Write the report at the end.  [default: report]"
 )
@@ -33,7 +43,8 @@ if TYPE_CHECKING:
     "--calibrate/--no-calibrate",
     "with_calibration",
     default=True,
-    help="First measure what the generator itself can do, once a run (about 6 seconds).  [default: calibrate]",
+    help="First measure what the generator itself can do, once a run (about 6 seconds); not of other hosts."
+    "  [default: calibrate]",
 )
 @strict_option
 @click.option("--quiet", is_flag=True, help="Say only what went wrong.")
@@ -48,6 +59,10 @@ def run(
     strict: bool,
     quiet: bool,
     json_log: bool,
+    workers_external: int | None,
+    bind: str | None,
+    port: int | None,
+    workers_wait: float | None,
     **load: Any,
 ) -> None:
     """Run SCENARIO, or with --resume what is missing of a run, and write its report."""
@@ -55,16 +70,21 @@ def run(
     from iam_loadtest.runner.run import run_trials  # noqa: PLC0415  not needed for --help
     from iam_loadtest.scenario.plan import trial_s  # noqa: PLC0415  not needed for --help
 
-    directory, noun = _open_run(scenario, resume, reports, only, overrides_of(**load))
+    external = external_of(workers_external, bind, port, workers_wait)
+    if external is not None:
+        external.require_port()
+    directory, noun = _open_run(scenario, resume, reports, only, overrides_of(**load), workers_external)
+    if external is not None:
+        _announce_workers(external, noun, quiet, json_log)
     if not (quiet or json_log):
         click.echo(f"Run: {directory}")
     if json_log:
         emit("run_started", directory=str(directory))
-    if with_calibration:
+    if with_calibration and external is None:
         calibrate_run(directory, noun, quiet or json_log)
     monitor = monitor_for(quiet, json_log, trial_s(noun.load) + noun.load.rest_s)
     try:
-        outcome = run_trials(directory, noun, monitor, judge_of(noun))
+        outcome = run_trials(directory, noun, monitor, judge_of(noun), external)
     finally:
         monitor.close()
     code = _finish(outcome, with_report, quiet or json_log, strict)
@@ -74,8 +94,14 @@ def run(
 
 
 def _open_run(
-    scenario: Path | None, resume: Path | None, reports: Path, only: tuple[str, ...], overrides: dict[str, Any]
+    scenario: Path | None,
+    resume: Path | None,
+    reports: Path,
+    only: tuple[str, ...],
+    overrides: dict[str, Any],
+    workers_external: int | None,
 ) -> tuple[Path, Scenario]:
+    from iam_loadtest.runner.external import require_same_workers  # noqa: PLC0415  not needed for --help
     from iam_loadtest.runner.run import new_run, resume_scenario  # noqa: PLC0415  not needed for --help
 
     if resume is not None:
@@ -84,10 +110,38 @@ def _open_run(
                 "--resume runs what the run began with; leave --only, --trials, --duration, ... out."
             )
         found, noun = resume_scenario(resume, scenario)
+        require_same_workers(found.info, noun, workers_external)
         return found.directory, noun
     if scenario is None:
         raise click.UsageError("name a SCENARIO, or a run with --resume.")
-    return new_run(scenario, overrides, reports, only)
+    if workers_external is None:
+        return new_run(scenario, overrides, reports, only)
+    if "workers" in overrides:
+        raise click.UsageError("--workers-external says how many workers there are; leave --workers out.")
+    return new_run(scenario, {**overrides, "workers": workers_external}, reports, only, external_workers=True)
+
+
+def _announce_workers(external: ExternalWorkers, scenario: Scenario, quiet: bool, json_log: bool) -> None:
+    """Say what is to be started elsewhere."""
+    if external.is_open:
+        click.echo(
+            f"Warning: --bind {external.bind} lets other machines reach the port of the workers, which knows no "
+            "password; keep it inside a private network.",
+            err=True,
+        )
+    count, command = scenario.load.workers, external.worker_command(scenario)
+    if json_log:
+        emit("workers_expected", workers=count, bind=external.bind, port=external.port, command=command)
+    elif not quiet:
+        click.echo(f"Expecting {counted(count, 'worker')}; start each with:\n  {command}")
+
+
+def _resume_command(directory: Path) -> str:
+    from iam_loadtest.results.run import read_run  # noqa: PLC0415  not needed for --help
+
+    info = read_run(directory).info
+    external = f" --workers-external {info.overrides['workers']}" if info.external_workers else ""
+    return f"iam-loadtest run --resume {directory}{external}"
 
 
 def _finish(outcome: RunOutcome, with_report: bool, silent: bool, strict: bool) -> int:
@@ -95,7 +149,7 @@ def _finish(outcome: RunOutcome, with_report: bool, silent: bool, strict: bool) 
     if outcome.interrupted:
         click.echo(
             f"Interrupted; {counted(outcome.missing, 'trial')} left to do. "
-            f"Go on with: iam-loadtest run --resume {outcome.directory}",
+            f"Go on with: {_resume_command(outcome.directory)}",
             err=True,
         )
         return EXIT_INTERRUPTED

@@ -12,6 +12,7 @@ import gevent
 from gevent.event import Event
 
 from iam_loadtest.errors import UserError
+from iam_loadtest.load.admission import Admission
 from iam_loadtest.load.collector import prepare_to_write
 from iam_loadtest.load.gathering import Gathering
 from iam_loadtest.load.master import FINISH_PATIENCE_S, Master
@@ -31,8 +32,6 @@ from iam_loadtest.results.load_result import LoadResult, Progress, write_load_re
 from iam_loadtest.results.trial import GeneratorHealth, TrialCounts, TrialStatus, WindowMarks
 
 _LOG = logging.getLogger(__name__)
-START_LIMIT_S = 50.0
-"""All workers must be there by then."""
 RAMP_MARGIN_S = 30.0
 EARLY_GRACE_S = 5.0
 """What requests in flight are given where a trial ends early; what has no answer then counts as a timeout."""
@@ -63,6 +62,7 @@ class Controller:
         self._load = setup.scenario.load
         self._directory = setup.samples
         self._master = Master(environment, lambda text: _LOG.error("A worker cannot start: %s", text))
+        self._admission = Admission(environment.runner, self._load.workers)
         self._begun = Event()
         self._all_spawned = Event()
         self._done = Event()
@@ -132,14 +132,15 @@ class Controller:
 
     def _await_start(self) -> None:
         write_progress(self._directory, Progress("starting", 0, 0))
-        deadline = gevent.Timeout(START_LIMIT_S, False)
-        with deadline:
+        with gevent.Timeout(self._setup.workers_wait_s, False):
             while not self._begun.is_set():
                 self._look()
                 gevent.sleep(_LOOK_US / 1e6)
             return
         there, asked = self._runner.worker_count, self._load.workers
-        raise EndTrialError(TrialStatus.INVALID, f"{there} of {asked} workers connected in {START_LIMIT_S:.0f} s")
+        reason = f"{there} of {asked} workers connected in {self._setup.workers_wait_s:.0f} s"
+        command = self._setup.worker_command
+        raise EndTrialError(TrialStatus.INVALID, f"{reason}; start the others with: {command}" if command else reason)
 
     def _ramp(self) -> int:
         """Wait until all users run; when that was."""
@@ -205,10 +206,9 @@ class Controller:
         return load_result(gathering.gathered(), early)
 
     def _quit(self, has_begun: bool) -> None:
-        """Locust's main greenlet still waits for workers where the trial never began; only a signal ends that."""
-        if has_begun:
-            self._runner.quit()
-        else:
+        """Let the workers go. Where the trial never began Locust still waits for them; only a signal ends that."""
+        self._runner.quit()
+        if not has_begun:
             os.kill(os.getpid(), signal.SIGTERM)
 
     @property
@@ -218,6 +218,7 @@ class Controller:
         return self._master.gathering
 
     def _on_test_start(self, **_: Any) -> None:
+        self._admission.close()
         try:
             self._master.begin(self._setup)
         except UserError as error:
@@ -229,9 +230,10 @@ class Controller:
         self._all_spawned.set()
 
     def _on_end_from_outside(self, **_: Any) -> None:
-        """A signal, or Locust stopping by itself: save what there is before Locust lets the workers go."""
+        """A signal, or Locust stopping since its last worker left: save what there is before it lets workers go."""
         if not self._done.is_set():
-            self.interrupt("stopped by a signal before its end")
+            if not self._master.lost():
+                self.interrupt("stopped by a signal before its end")
             self._done.wait(EARLY_GRACE_S + FINISH_PATIENCE_S + 5)
 
 

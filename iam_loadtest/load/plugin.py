@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -19,7 +21,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from iam_loadtest.errors import UserError
 from iam_loadtest.load.controller import Controller
 from iam_loadtest.load.options import IssuerFields, add_options, choices_of
-from iam_loadtest.load.order import OrderReader, setup_of_order
+from iam_loadtest.load.order import OrderReader, setup_of_order, setup_of_trial
 from iam_loadtest.load.plain import PlainLocal, PlainMaster
 from iam_loadtest.load.process_watch import PARENT_PID_VARIABLE, end_by_signal, watch_parent
 from iam_loadtest.load.secret_guard import SecretGuard
@@ -27,6 +29,7 @@ from iam_loadtest.load.setup import LoadSetup, setup_of_choices, setup_of_spec
 from iam_loadtest.load.statistics import refine_percentiles
 from iam_loadtest.load.worker import Worker
 from iam_loadtest.scenario.trial_spec import TRIAL_SPEC_VARIABLE, read_trial_spec
+from iam_loadtest.scenario.worker_trust import WORKER_TRUST_VARIABLE, WorkerTrust
 
 _EVENTS: Any = locust.events  # Locust's event hooks carry no types
 _LOG = logging.getLogger(__name__)
@@ -48,9 +51,9 @@ def install() -> None:
 def install_trial() -> None:
     """Make this process one of a trial, which the variable IAM_LOADTEST_TRIAL describes.
 
-    The parent is watched from here on, since a worker waits for its master before Locust's init event.
+    A worker that has IAM_LOADTEST_WORKER_TRUST instead gets the trial from its master, within what that allows. The
+    parent is watched from here on, since a worker waits for its master before Locust's init event.
     """
-    refine_percentiles()
     if os.environ.get(PARENT_PID_VARIABLE):
         gevent.spawn(watch_parent, int(os.environ[PARENT_PID_VARIABLE]), end_by_signal)
     _EVENTS.init.add_listener(_on_trial_init)
@@ -67,11 +70,13 @@ def _on_plain_init(environment: Any, runner: Any, **_: Any) -> None:
 
 def _on_trial_init(environment: Any, runner: Any, **_: Any) -> None:
     try:
-        setup = _trial_setup(os.environ)
         if isinstance(runner, WorkerRunner):
-            _SIDES.append(Worker(environment, lambda _: setup))
+            _SIDES.append(_trial_worker(environment))
+            runner.last_heartbeat_timestamp = time.time()  # else a master that is gone already is never missed
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the master decides when a trial ends
-        elif isinstance(runner, MasterRunner):
+            return
+        setup = _trial_setup(os.environ)
+        if isinstance(runner, MasterRunner):
             controller = Controller(environment, setup)
             _SIDES.append(controller)
             gevent.signal_handler(signal.SIGINT, end_by_signal)
@@ -81,6 +86,14 @@ def _on_trial_init(environment: Any, runner: Any, **_: Any) -> None:
     except UserError as error:
         _LOG.error("%s", error)
         sys.exit(1)
+
+
+def _trial_worker(environment: Any) -> Worker:
+    if WORKER_TRUST_VARIABLE not in os.environ:
+        setup = _trial_setup(os.environ)
+        return Worker(environment, lambda _: setup)
+    trust = WorkerTrust.from_json(os.environ[WORKER_TRUST_VARIABLE])
+    return Worker(environment, lambda order: setup_of_trial(order, trust), f"worker on {socket.gethostname()}")
 
 
 class _PlainSetup:

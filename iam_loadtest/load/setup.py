@@ -18,7 +18,7 @@ from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.secret import SecretRef
 from iam_loadtest.scenario.target import Target
 from iam_loadtest.scenario.topology import UrlTopology
-from iam_loadtest.scenario.trial_spec import TrialSpec
+from iam_loadtest.scenario.trial_spec import LOCAL_WORKERS_WAIT_S, TrialSpec
 
 CLIENT_SECRET_VARIABLE = "IAM_LOADTEST_CLIENT_SECRET"  # noqa: S105  the name of a variable
 PASSWORD_VARIABLE = "IAM_LOADTEST_PASSWORD"  # noqa: S105  the name of a variable
@@ -49,8 +49,9 @@ class LoadSetup:
     """Everything that a generating process needs before it talks to anyone; secrets only by reference.
 
     ``workload`` is a workload's name, :data:`ALL_WORKLOADS`, or None for each user class's own. Relative files of the
-    scenario stand in ``directory``. ``samples`` is where rows go, or None where they are not kept. ``choices`` are
-    the options of a plain run, None in a trial. ``trial`` is its number within its topology and workload.
+    scenario stand in ``directory``. ``samples`` is where rows go on the master, or None where they are not kept.
+    ``choices`` are the options of a plain run, None in a trial. ``trial`` is its number within its topology and
+    workload; ``topology``, ``workers_wait_s`` and ``worker_command`` are those of its spec.
     """
 
     scenario: Scenario
@@ -62,6 +63,9 @@ class LoadSetup:
     is_embedded: bool
     choices: Choices | None = None
     trial: int = 1
+    topology: str = ""
+    workers_wait_s: float = LOCAL_WORKERS_WAIT_S
+    worker_command: str | None = None
 
     @property
     def seed(self) -> str:
@@ -90,6 +94,9 @@ def setup_of_spec(spec: TrialSpec) -> LoadSetup:
         samples=Path(spec.directory),
         is_embedded=not isinstance(scenario.topologies[spec.topology], UrlTopology),
         trial=spec.trial,
+        topology=spec.topology,
+        workers_wait_s=spec.workers_wait_s,
+        worker_command=spec.worker_command,
     )
 
 

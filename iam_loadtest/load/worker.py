@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import gevent
@@ -14,14 +15,17 @@ from iam_loadtest.load.message import Arrive, Begin
 from iam_loadtest.load.order import OrderReader
 from iam_loadtest.load.session import Place
 
+_LOG = logging.getLogger(__name__)
+
 
 class Worker:
-    """The worker's side of the protocol in :mod:`iam_loadtest.load.message`."""
+    """The worker's side of the protocol in :mod:`iam_loadtest.load.message`; it reports trouble under its ``name``."""
 
-    def __init__(self, environment: Any, setup_of: OrderReader) -> None:
+    def __init__(self, environment: Any, setup_of: OrderReader, name: str = "") -> None:
         self._environment = environment
         self._runner = environment.runner
         self._setup_of = setup_of
+        self._name = name
         self._generating = Generating(environment)
         self._begin: Begin | None = None
         self._clock = ClockSync(self._runner)
@@ -64,8 +68,11 @@ class Worker:
             self._keeping = None
 
     def _give_up(self, error: UserError) -> None:
+        said = " ".join(str(error).splitlines())
+        text = f"{self._name}: {said}" if self._name else said
+        _LOG.error("%s", text)
         self._generating.give_up()
-        self._runner.send_message(message.TROUBLE, {"text": str(error)})
+        self._runner.send_message(message.TROUBLE, {"text": text})
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
         report = self._generating.report()

@@ -58,7 +58,7 @@ class RunInfo:
 
     ``source`` is the scenario file as it was named, ``overrides`` the keys of its load that the command line changed.
     ``calibration`` is what the generator itself could do, where that was asked for: requests_per_cpu_s, floor_p50_ms,
-    floor_p95_ms, workload, seconds, tls.
+    floor_p95_ms, workload, seconds, tls. ``external_workers`` says whether the load came from other hosts.
     """
 
     name: str
@@ -72,6 +72,7 @@ class RunInfo:
     source: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] | None = None
+    external_workers: bool = False
 
 
 @dataclass(frozen=True)

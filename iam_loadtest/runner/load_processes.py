@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
@@ -13,6 +14,7 @@ from iam_loadtest.errors import IamLoadtestError
 from iam_loadtest.oidc.redact import redact
 from iam_loadtest.results.load_result import LoadResult, Progress, read_load_result, read_progress
 from iam_loadtest.results.trial import LOCUST_LOG
+from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.process import Process, await_end, end_processes, start_process
 from iam_loadtest.scenario.load import Load
@@ -35,22 +37,30 @@ class LoadInterruptedError(IamLoadtestError):
         self.result = result
 
 
-def run_load(spec: TrialSpec, load: Load, timeout_s: float, watch: Callable[[Progress], None]) -> LoadResult:
+def run_load(
+    spec: TrialSpec,
+    load: Load,
+    timeout_s: float,
+    watch: Callable[[Progress], None],
+    external: ExternalWorkers | None = None,
+) -> LoadResult:
     """Run Locust to the end of a trial and return what its master left.
 
-    ``timeout_s`` is the time limit of one request, which the last requests may need. Raises TrialFailedError where
-    Locust left nothing or did not end in time, LoadInterruptedError on Ctrl-C.
+    ``timeout_s`` is the time limit of one request, which the last requests may need. Workers are started here unless
+    they are ``external``. Raises TrialFailedError where Locust left nothing or did not end in time,
+    LoadInterruptedError on Ctrl-C.
     """
     directory = Path(spec.directory)
     write_trial_spec(directory / SPEC_FILE, spec)
     with (directory / LOCUST_LOG).open("ab") as log:
-        port = free_port()
+        at = (external.bind, external.port) if external else ("127.0.0.1", free_port())
         environ = _environment(directory)
+        workers = 0 if external else load.workers
         processes: list[Process] = []
         try:
-            for command in (_master(load, port), *[_worker(port)] * load.workers):
+            for command in (_master(load, at, spec.workers_wait_s), *[locust_worker(*at)] * workers):
                 processes.append(start_process(command, log, environ, directory))
-            _follow(processes[0], directory, trial_s(load) + timeout_s + _GRACE_S, watch)
+            _follow(processes[0], directory, spec.workers_wait_s + trial_s(load) + timeout_s + _GRACE_S, watch)
             await_end(processes, _PATIENCE_S)
         except KeyboardInterrupt as interrupt:
             end_processes(processes[:1], _PATIENCE_S)
@@ -94,18 +104,22 @@ def _environment(directory: Path) -> dict[str, str]:
     }
 
 
-def _master(load: Load, port: int) -> Sequence[str]:
+def _master(load: Load, at: tuple[str, int], wait_s: float) -> Sequence[str]:
+    """The master's command. Locust's own wait is the longer one: ours ends with a reason."""
+    host, port = at
+    max_wait_s = math.ceil(wait_s) + _GRACE_S
     return [
         *_locust(),
-        *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(port)),
-        *("--headless", "--expect-workers", str(load.workers), "--expect-workers-max-wait", "60"),
+        *("--master", "--master-bind-host", host, "--master-bind-port", str(port)),
+        *("--headless", "--expect-workers", str(load.workers), "--expect-workers-max-wait", f"{max_wait_s:.0f}"),
         *("--users", str(load.users), "--spawn-rate", str(load.spawn_rate_per_s)),
         *("--exit-code-on-error", "0", "--loglevel", "INFO", "--only-summary"),
     ]
 
 
-def _worker(port: int) -> Sequence[str]:
-    return [*_locust(), "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
+def locust_worker(host: str, port: int) -> Sequence[str]:
+    """The command of a Locust worker."""
+    return [*_locust(), "--worker", "--master-host", host, "--master-port", str(port)]
 
 
 def _locust() -> Sequence[str]:

@@ -27,6 +27,7 @@ from iam_loadtest.results.run import (
     write_run_info,
 )
 from iam_loadtest.results.trial import Trial, TrialStatus, write_trial
+from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.interruption import Interruption
 from iam_loadtest.runner.machine import describe_machine, describe_versions
 from iam_loadtest.runner.trial_run import TrialContext, remove_unfinished, run_trial
@@ -66,7 +67,11 @@ class RunOutcome:
 
 
 def new_run(
-    scenario_file: Path, overrides: Mapping[str, Any], reports: Path, only: Sequence[str] = ()
+    scenario_file: Path,
+    overrides: Mapping[str, Any],
+    reports: Path,
+    only: Sequence[str] = (),
+    external_workers: bool = False,
 ) -> tuple[Path, Scenario]:
     """A new run's directory with run.json and the scenario as it was; no trial has started yet.
 
@@ -92,6 +97,7 @@ def new_run(
             machine=describe_machine(),
             source=str(scenario_file),
             overrides=dict(overrides),
+            external_workers=external_workers,
         ),
     )
     return directory, scenario
@@ -108,11 +114,18 @@ def resume_scenario(directory: Path, scenario_file: Path | None = None) -> tuple
     return run, stored
 
 
-def run_trials(directory: Path, scenario: Scenario, monitor: Monitor, judge: Judge | None = None) -> RunOutcome:
+def run_trials(
+    directory: Path,
+    scenario: Scenario,
+    monitor: Monitor,
+    judge: Judge | None = None,
+    external: ExternalWorkers | None = None,
+) -> RunOutcome:
     """Run what is missing of the run in ``directory``; Ctrl-C ends the trial in progress cleanly and stops there.
 
     A trial that is invalid, by its load or by ``judge``, stays on disk and is repeated once at the end of its round.
-    SIGTERM and SIGHUP are taken like Ctrl-C, so that a lost terminal costs one trial. Main thread only.
+    Workers are started here, unless ``external`` says where those of other hosts connect. SIGTERM and SIGHUP are taken
+    like Ctrl-C, so that a lost terminal costs one trial. Main thread only.
     """
     with _lock(directory), Interruption() as interruption:
         remove_unfinished(directory)
@@ -124,6 +137,7 @@ def run_trials(directory: Path, scenario: Scenario, monitor: Monitor, judge: Jud
             Path(run.info.source).parent.resolve(),
             directory.resolve(),
             run.info.overrides,
+            external,
         )
         ended, interrupted = _run_each(context, monitor, interruption, judge)
         return RunOutcome(directory, tuple(ended), interrupted, len(read_run(directory).due))

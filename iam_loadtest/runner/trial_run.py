@@ -25,6 +25,7 @@ from iam_loadtest.results.trial import (
     write_trial,
 )
 from iam_loadtest.runner.embedded_iam import EmbeddedIam, embedded_iam, served_by_step
+from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.hook import hook_environment, run_hook
 from iam_loadtest.runner.interruption import Interruption
@@ -32,18 +33,22 @@ from iam_loadtest.runner.load_processes import SPEC_FILE, LoadInterruptedError, 
 from iam_loadtest.runner.preflight import Preflight, failed_step
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.topology import EmbeddedTopology
-from iam_loadtest.scenario.trial_spec import TrialSpec
+from iam_loadtest.scenario.trial_spec import LOCAL_WORKERS_WAIT_S, TrialSpec
 
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What the trials of a run have in common. Relative files of the scenario stand in ``secrets_directory``."""
+    """What the trials of a run have in common. Relative files of the scenario stand in ``secrets_directory``.
+
+    ``external`` says where workers of other hosts connect; None: the runner starts workers itself.
+    """
 
     scenario: Scenario
     scenario_file: Path
     secrets_directory: Path
     run_directory: Path
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    external: ExternalWorkers | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ def _under_load(
         context.scenario.load,
         context.scenario.target_of(planned.topology).timeout_s,
         watch,
+        context.external,
     )
     return _with_server_counts(context.scenario, planned.workload, load, server, before)
 
@@ -191,6 +197,8 @@ def _spec(context: TrialContext, planned: PlannedTrial, issuer: str, directory: 
         directory=str(directory),
         overrides=context.overrides,
         trial=planned.trial,
+        workers_wait_s=context.external.wait_s if context.external else LOCAL_WORKERS_WAIT_S,
+        worker_command=context.external.worker_command(context.scenario) if context.external else None,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.secret import REFERENCES_TRAVEL, SecretRef
 
-_OF_THE_MASTER = frozenset({"hooks", "objectives"})
+_OF_THE_MASTER = frozenset({"hooks", "objectives", "validity", "margins"})
 """Sections that a worker has no use for; hooks are commands, which no master may have run elsewhere."""
 _OF_A_TOPOLOGY = frozenset({"provider", "issuer", "target"})
 """Its keys that a worker has a use for: it starts no server and opens no database."""

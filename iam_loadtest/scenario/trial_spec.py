@@ -14,6 +14,8 @@ TRIAL_SPEC_VARIABLE = "IAM_LOADTEST_TRIAL"
 """Environment variable that holds the path of the spec."""
 CALIBRATION_FILE = "calibration.json"
 """What a calibration leaves in its directory."""
+LOCAL_WORKERS_WAIT_S = 50.0
+"""How long the master waits for workers that the runner starts beside it."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class TrialSpec:
     ``scenario_file`` is the file to load, ``secrets_directory`` where its relative files stand, ``overrides``
     keys of its load (field names). ``issuer`` is where the topology answers in this trial; ``directory`` is where
     samples.parquet, generator.csv, progress.json and load.json go. ``trial`` counts within topology and workload.
+    ``worker_command`` starts a worker on another host; None where the runner starts the workers, which then read this
+    spec.
     """
 
     scenario_file: str
@@ -33,6 +37,8 @@ class TrialSpec:
     directory: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
     trial: int = 1
+    workers_wait_s: float = LOCAL_WORKERS_WAIT_S
+    worker_command: str | None = None
 
 
 def write_trial_spec(path: Path, spec: TrialSpec) -> None:

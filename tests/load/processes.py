@@ -150,8 +150,14 @@ class TrialProcesses:
     environ: dict[str, str] = field(default_factory=dict)
     is_measured: bool = False
     locustfile: Path = TRIAL_LOCUSTFILE
+    workers_wait_s: float = 50.0
+    worker_command: str | None = None
+    expected: int | None = None
+    environ_of_workers: dict[str, str] | None = None
+    """Instead of the spec, as on another host."""
     master: subprocess.Popen[str] | None = None
     workers: list[subprocess.Popen[str]] = field(default_factory=list)
+    _there: tuple[str, ...] = ()
 
     def start(self, workers: int = 2) -> TrialProcesses:
         """Start master and workers."""
@@ -165,29 +171,46 @@ class TrialProcesses:
             self.issuer,
             str(self.directory),
             self.overrides,
+            self.workers_wait_s,
+            self.worker_command,
         )
         write_trial_spec(self.directory / "spec.json", spec)
         port = str(free_port())
         head = ("--headless", "--only-summary", "--users", str(self.users), "--spawn-rate", str(self.users))
-        bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", str(workers))
+        bind = (
+            "--master-bind-host",
+            "127.0.0.1",
+            "--master-bind-port",
+            port,
+            "--expect-workers",
+            str(self.expected or workers),
+        )
         self.master = self._start("master.log", "--master", *head, *bind, "--exit-code-on-error", "0")
         there = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
-        self.workers = [self._start(f"worker{number}.log", *there) for number in range(workers)]
+        self._there = there
+        for _ in range(workers):
+            self.start_worker()
         return self
 
-    def await_result(self, limit_s: float = 60) -> LoadResult:
-        """The result, once the master has ended with exit code 0."""
+    def start_worker(self) -> subprocess.Popen[str]:
+        """Start one more worker."""
+        extra = self.environ_of_workers
+        self.workers.append(self._start(f"worker{len(self.workers)}.log", *self._there, environ=extra))
+        return self.workers[-1]
+
+    def await_result(self, limit_s: float = 60, expected_code: int = 0) -> LoadResult:
+        """The result, once the master has ended with its exit code."""
         assert self.master is not None
         code = self.master.wait(limit_s)
         result = read_load_result(self.directory)
-        assert code == 0, self.log()
+        assert code == expected_code, self.log()
         assert result is not None, self.log()
         return result
 
-    def await_phase(self, phase: str) -> None:
-        """Wait until progress.json says that the trial is in a phase."""
+    def await_phase(self, phase: str, limit_s: float = 150.0) -> None:
+        """Wait until progress.json says that the trial is in a phase; a busy machine takes its time to start it."""
         path = self.directory / "progress.json"
-        eventually(lambda: path.is_file() and json.loads(path.read_text())["phase"] == phase)
+        eventually(lambda: path.is_file() and json.loads(path.read_text())["phase"] == phase, limit_s)
 
     def signal_master(self, number: signal.Signals) -> None:
         """Send a signal to the master alone."""
@@ -205,8 +228,9 @@ class TrialProcesses:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
 
-    def _start(self, log: str, *arguments: str) -> subprocess.Popen[str]:
-        environ = {TRIAL_SPEC_VARIABLE: str(self.directory / "spec.json"), **self.environ}
+    def _start(self, log: str, *arguments: str, environ: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        if environ is None:
+            environ = {TRIAL_SPEC_VARIABLE: str(self.directory / "spec.json"), **self.environ}
         locustfile = ("-f", str(self.locustfile))
         where: dict[str, Any] = {"cwd": self.directory, "log": self.directory / log}
         return start_locust(*locustfile, *arguments, is_measured=self.is_measured, **where, **environ)

@@ -21,6 +21,7 @@ from iam_loadtest.results.trial import (
     read_trial,
 )
 from iam_loadtest.runner import trial_run
+from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.hook import HOOKS_LOG
 from iam_loadtest.runner.interruption import Interruption
@@ -66,9 +67,17 @@ class PretendedLoad:
     def __init__(self, ending: LoadResult | BaseException) -> None:
         self.ending = ending
         self.spec: TrialSpec | None = None
+        self.external: ExternalWorkers | None = None
 
-    def __call__(self, spec: TrialSpec, load: Load, timeout_s: float, watch: Callable[[Progress], None]) -> LoadResult:
-        self.spec = spec
+    def __call__(
+        self,
+        spec: TrialSpec,
+        load: Load,
+        timeout_s: float,
+        watch: Callable[[Progress], None],
+        external: ExternalWorkers | None = None,
+    ) -> LoadResult:
+        self.spec, self.external = spec, external
         watch(Progress("window", 1.0, load.users))
         if isinstance(self.ending, BaseException):
             raise self.ending
@@ -81,12 +90,13 @@ def run(
     what: Scenario,
     ending: LoadResult | BaseException = GOOD,
     new_topology: bool = True,
+    external: ExternalWorkers | None = None,
 ) -> tuple[Trial, PretendedLoad]:
     """The trial as it was returned, and the load that was pretended."""
     load = PretendedLoad(ending)
     monkeypatch.setattr(trial_run, "run_load", load)
     (directory / "trials").mkdir(exist_ok=True)
-    context = TrialContext(what, directory / "scenario.yaml", directory, directory, {"users": 5})
+    context = TrialContext(what, directory / "scenario.yaml", directory, directory, {"users": 5}, external)
     return run_trial(context, PLANNED, new_topology, lambda _progress: None, Interruption()), load
 
 
@@ -105,6 +115,19 @@ def test_a_good_trial_is_written_as_it_went(iam: Server, tmp_path: Path, monkeyp
         str(tmp_path / "trials" / ".running-001-here-access-t1"),
         {"users": 5},
     )
+
+
+def test_a_load_of_other_hosts_says_what_starts_a_worker_there(
+    iam: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The master tells it where workers are missing, and waits for them as long as was asked for."""
+    external = ExternalWorkers("10.0.0.5", 5600, 90)
+    _, load = run(monkeypatch, tmp_path, scenario(iam), external=external)
+    assert load.external is external
+    assert load.spec is not None
+    assert load.spec.workers_wait_s == 90
+    origin = iam.url.removesuffix("/")
+    assert load.spec.worker_command == f"iam-loadtest worker --master 10.0.0.5:5600 --target {origin}"
 
 
 @pytest.mark.parametrize(
