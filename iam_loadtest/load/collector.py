@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iam_loadtest.errors import UserError
+from iam_loadtest.load.findings import Findings
 from iam_loadtest.load.health import CSV_COLUMNS, HealthRow
 from iam_loadtest.results.load_result import LOAD_RESULT_FILE
 from iam_loadtest.results.sample import SampleBlock, unpack
@@ -34,6 +35,7 @@ class Collector:
         self.failures: Counter[str] = Counter()
         self.chains: Counter[str] = Counter()
         self.health: list[HealthRow] = []
+        self.findings = Findings()
         self.sent: dict[int, int] = {}
         self.arrivals: dict[int, Mapping[str, int]] = {}
         self.window: WindowMarks = WindowMarks()
@@ -56,6 +58,7 @@ class Collector:
         self.health += [HealthRow.from_message(worker, row) for row in report.get("health", ())]
         if report.get("arrivals"):
             self.arrivals[worker] = report["arrivals"]
+        self.findings.add(worker, report)
         if report.get("samples"):
             self._add_rows(worker, unpack(report["samples"]), now_us)
 
@@ -77,6 +80,7 @@ class Collector:
             self._writer.close()
             (self._directory / (SAMPLES_FILE + PART_SUFFIX)).replace(self._directory / SAMPLES_FILE)
             _write_health(self._directory / GENERATOR_FILE, self.health)
+            self.findings.write(self._directory)
         except OSError as error:
             self.problem = f"{self._directory}: the samples cannot be written: {error.strerror or error}"
         self._writer = None

@@ -60,6 +60,7 @@ class Gathering:
             limits=self.setup.scenario.load.limits if self.setup.choices is None else None,
             arrivals=tuple(collector.arrivals.values()),
             max_late_share=self.setup.scenario.validity.late_arrivals_share,
+            findings=collector.findings,
         )
 
 

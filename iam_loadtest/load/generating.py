@@ -7,6 +7,7 @@ from typing import Any
 
 import gevent
 
+from iam_loadtest.load.aside import Aside
 from iam_loadtest.load.health import HealthProbe
 from iam_loadtest.load.message import Arrive
 from iam_loadtest.load.recorder import Recorder
@@ -27,6 +28,7 @@ class Generating:
         self._recorder = Recorder(keeps_rows=False)
         self._probe: HealthProbe | None = None
         self._probing: gevent.Greenlet | None = None
+        self._aside: Aside | None = None
 
     def open(self, setup: LoadSetup, place: Place) -> None:
         """Read and ask for all that the users need; they wait until :meth:`release`. Raises UserError."""
@@ -35,6 +37,7 @@ class Generating:
         self._recorder = Recorder(keeps_rows=setup.samples is not None)
         own_workloads = [getattr(user_class, "workload", None) for user_class in self._environment.user_classes]
         holder.session = open_session(setup, own_workloads, place, self._recorder)
+        self._aside = holder.session.aside
 
     def release(self, worker: int, shift_us: int) -> None:
         """Let the users run, now that this process's clock is known."""
@@ -67,7 +70,9 @@ class Generating:
         holder.is_ready.set()
 
     def close(self) -> None:
-        """The test is over: stop probing."""
+        """The test is over: stop probing, and what is looked at aside."""
+        if self._aside is not None:
+            self._aside.close()
         if self._probing is not None:
             self._probing.kill()
             self._probing = None
@@ -80,7 +85,12 @@ class Generating:
     def report(self) -> dict[str, Any]:
         """What happened since the last call, as plain data; empty parts are left out."""
         health = [row.to_message() for row in self._probe.take()] if self._probe else []
-        parts = {"samples": self._recorder.take(), "failures": self._recorder.failures.take(), "health": health}
+        parts = {
+            "samples": self._recorder.take(),
+            "failures": self._recorder.failures.take(),
+            "health": health,
+            **(self._aside.take() if self._aside else {}),
+        }
         session = holder_of(self._environment).session
         if session is not None and session.dispatcher is not None:
             parts["arrivals"] = session.dispatcher.counts()

@@ -15,6 +15,7 @@ from gevent.event import Event
 from iam_loadtest.flow.chain import UserLogin
 from iam_loadtest.flow.prepare import ReadyWorkload, prepare_workload
 from iam_loadtest.load.arrival import numbers_of, pace_of
+from iam_loadtest.load.aside import Aside, open_aside
 from iam_loadtest.load.discovery import find_endpoints
 from iam_loadtest.load.dispatcher import ArrivalWindow, Dispatcher
 from iam_loadtest.load.http_transport import HttpTransport, Network
@@ -48,6 +49,7 @@ class LoadSession:
         place: Place,
         transport: Callable[[int], Transport],
         recorder: Recorder,
+        aside: Aside,
     ) -> None:
         self._workloads = workloads
         self._setup = setup
@@ -57,6 +59,7 @@ class LoadSession:
         self._mixes: dict[str, Mix] = {}
         self.dispatcher = _dispatcher(setup)
         self.recorder = recorder
+        self.aside = aside
         self.think_time_s = setup.scenario.load.think_time_s
 
     def start_user(
@@ -68,7 +71,7 @@ class LoadSession:
         mix = self._mix(names[number % len(names)])
         login = self._login(mix.kinds[0].workload, number)
         transport = self._transport(self._place.slot + number)
-        user = VirtualUser(mix, login, transport, self.recorder, report, is_stopping)
+        user = VirtualUser(mix, login, transport, self.recorder, report, is_stopping, self.aside)
         return user, self._phase_s(number)
 
     def begin_arrivals(self, arrive: Arrive) -> None:
@@ -147,4 +150,6 @@ def open_session(
         name: prepare_workload(with_first_client(setup, name, environ), name, endpoints, setup.directory, environ)
         for name in names
     }
-    return LoadSession(workloads, setup, place, partial(HttpTransport, Network(settings)), recorder)
+    transport = partial(HttpTransport, Network(settings))
+    aside = open_aside(setup, endpoints, settings, transport, recorder, place.slots)
+    return LoadSession(workloads, setup, place, transport, recorder, aside)

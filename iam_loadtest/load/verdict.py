@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from iam_loadtest.load.arrival_gate import arrival_cautions, arrival_counts, arrivals_problem
 from iam_loadtest.load.collector import RECENT_US
+from iam_loadtest.load.findings import Findings
 from iam_loadtest.load.gates import remarks, spoilers
 from iam_loadtest.load.health import HealthRow, generator_health
 from iam_loadtest.results.load_result import LoadResult, Progress
@@ -53,6 +54,7 @@ class Gathered:
     limits: Limits | None = None
     arrivals: Collection[Mapping[str, int]] = ()
     max_late_share: float = 0.001
+    findings: Findings = field(default_factory=Findings)
 
     @property
     def arrival_counts(self) -> ArrivalCounts | None:
@@ -76,9 +78,12 @@ def load_result(gathered: Gathered, ended_early: tuple[TrialStatus, str] | None 
         sent=sum(gathered.sent.values()) if len(gathered.sent) == gathered.workers else None,
         received=gathered.received,
         by_step=dict(gathered.rows_by_step),
+        tokens=gathered.findings.tokens,
+        stale_reads=gathered.findings.stale_reads,
+        tries=gathered.findings.tries,
         arrivals=gathered.arrival_counts,
     )
-    cautions = (*spoiled, *remarks(health), *arrival_cautions(counts.arrivals))
+    cautions = (*spoiled, *remarks(health), *arrival_cautions(counts.arrivals), *gathered.findings.cautions())
     return LoadResult(status, reason, gathered.marks, health, counts, cautions)
 
 

@@ -10,6 +10,7 @@ from gevent import GreenletExit
 from iam_loadtest.flow.answer import Answer
 from iam_loadtest.flow.chain import ChainStep, Held, UserLogin, chain, drive
 from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.load.aside import Aside
 from iam_loadtest.load.clock import now_us
 from iam_loadtest.load.mix import ChainKind, Mix
 from iam_loadtest.load.recorder import Recorder
@@ -60,6 +61,7 @@ class VirtualUser:
         recorder: Recorder,
         report: Callable[[Answered], None],
         is_stopping: Callable[[], bool],
+        aside: Aside | None = None,
     ) -> None:
         self._mix = mix
         self._login = login
@@ -67,6 +69,7 @@ class VirtualUser:
         self._recorder = recorder
         self._report = report
         self._is_stopping = is_stopping
+        self._aside = aside
         self._held: dict[str, Held] = {}
         self._last_status = 0
         self._late_us = 0
@@ -146,6 +149,10 @@ class VirtualUser:
         """Judge an answer, keep its row and report it. A killed user's last request is kept as a timeout."""
         latency_us, late_us = (response.received_us or now_us()) - sent_us, self._late_us
         outcome, answer, detail = self._judge(request, response, latency_us / 1e6)
+        if self._aside is not None:
+            problem = self._aside.look(request, sent_us, response, outcome, answer, self._judge)
+            if problem is not None:
+                outcome, detail = Outcome.BAD_TOKEN, problem
         self._last_status = response.status
         self._recorder.request(sent_us, request.step, latency_us, response.status, outcome, response.backend, late_us)
         failure = None if outcome is Outcome.OK else self._recorder.failures.text(outcome, detail)

@@ -16,6 +16,7 @@ TRIAL_FORMAT = 1
 TRIAL_FILE = "trial.json"
 SAMPLES_FILE = "samples.parquet"
 GENERATOR_FILE = "generator.csv"
+STALE_READS_FILE = "stale_reads.csv"
 LOCUST_LOG = "locust.log"
 
 
@@ -100,6 +101,9 @@ class TrialCounts:
     ``by_step`` counts rows by step, those of whole chains (``workflow``), which are no requests, among them.
     ``server`` is what the server says it answered, per step, where it can say so. ``arrivals`` is None in the closed
     model.
+    ``tokens`` counts the sampled access tokens by what was found: verified, bad, opaque, without_keys, duplicate_jti.
+    ``stale_reads`` counts those by what became of them: confirmed, unconfirmed, otherwise, not_followed; ``tries`` the
+    requests that were sent again for that, by step. These are in no sample, though the server counts them.
     """
 
     sent: int | None = None
@@ -107,6 +111,9 @@ class TrialCounts:
     by_step: Mapping[str, int] = field(default_factory=dict)
     server: Mapping[str, int] | None = None
     arrivals: ArrivalCounts | None = None
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    stale_reads: Mapping[str, int] = field(default_factory=dict)
+    tries: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -115,11 +122,14 @@ class TrialCounts:
 
     @property
     def counted_requests(self) -> int:
-        """Those of steps that the server counts, where it does; a key such as ``issue+renew`` stands for both."""
+        """What the server must have counted: requests and tries of the steps that it counts, where it counts any.
+
+        A key such as ``issue+renew`` stands for both.
+        """
         if self.server is None:
             return self.requests
         counted = {step for key in self.server for step in key.split("+")}
-        return sum(rows for step, rows in self.by_step.items() if step in counted)
+        return sum(rows for step, rows in (*self.by_step.items(), *self.tries.items()) if step in counted)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from iam_loadtest.scenario import builtin
 from iam_loadtest.scenario.client import Client, Users
 from iam_loadtest.scenario.demand import Demand
 from iam_loadtest.scenario.error_rule import ErrorRule
-from iam_loadtest.scenario.fields import Name, Noun, Whole
+from iam_loadtest.scenario.fields import Name, Noun, Number, Whole
 from iam_loadtest.scenario.hook import Hooks
 from iam_loadtest.scenario.load import Load
 from iam_loadtest.scenario.margin import Margins
@@ -33,6 +33,9 @@ class Scenario(Noun):
         default="indigo-iam", description="error table of the provider"
     )
     error_rules: tuple[ErrorRule, ...] = Field(default=(), description="rows put before the profile's error table")
+    verify_tokens: Annotated[Number, Field(ge=0, le=1)] = Field(
+        default=0.01, description="share of the access tokens that is verified by the issuer's keys"
+    )
     target: Target = Field(default_factory=Target, description="how the generator talks to the IAM")
     hooks: Hooks = Field(default_factory=Hooks, description="commands at the turning points of a run")
     clients: dict[Name, Client] = Field(description="OAuth clients by the name that steps use")

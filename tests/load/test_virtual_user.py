@@ -196,3 +196,31 @@ def test_a_chain_that_starts_late_says_so_once_and_is_reported_with_it() -> None
     assert 50_000 <= issue.late_us == chain.late_us < 1_000_000
     assert refresh.late_us == 0
     assert [report.latency_us for report in reports] == [issue.late_us + issue.latency_us, refresh.latency_us]
+
+
+class Looking:
+    """An aside that finds every second token bad, and takes its time."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, Outcome]] = []
+
+    def look(self, request: Request, sent_us: int, response: Response, outcome: Outcome, *_: object) -> str | None:
+        self.seen.append((request.step, outcome))
+        gevent.sleep(0.05)
+        return "wrong signature" if len(self.seen) == 2 else None
+
+
+def test_a_bad_token_is_the_outcome_of_its_row_and_ends_the_chain_and_looking_at_it_is_no_latency() -> None:
+    virtual, recorder, reports = user(Scripted(GOOD._replace(received_us=1), GOOD._replace(received_us=1)))
+    looking = Looking()
+    virtual._aside = looking
+    assert virtual.run_chain() is Outcome.BAD_TOKEN
+    assert looking.seen == [("issue", Outcome.OK), ("refresh", Outcome.OK)]
+    kept = rows(recorder)
+    assert [(row.step, row.outcome) for row in kept] == [
+        ("issue", "ok"),
+        ("refresh", "bad_token"),
+        ("workflow", "bad_token"),
+    ]
+    assert [row.latency_us for row in kept[:2]] == [0, 0], "the answers came before anybody looked"
+    assert reports[1].failure == "bad_token: wrong signature"

@@ -1,0 +1,88 @@
+"""What the master learns beside the rows: how tokens were verified, and what became of stale reads."""
+
+from __future__ import annotations
+
+import csv
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from iam_loadtest.load.stale_read import StaleRead
+from iam_loadtest.results.trial import STALE_READS_FILE, Caution
+
+_COLUMNS = ("worker", *StaleRead._fields)
+
+
+class Findings:
+    """Those of one test, over all workers."""
+
+    def __init__(self) -> None:
+        self._tokens: Counter[str] = Counter()
+        self._ids: dict[int, int] = {}
+        self._stale_reads: list[tuple[int, StaleRead]] = []
+        self._not_followed = 0
+        self._tries: Counter[str] = Counter()
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        """Sampled tokens by what was found: verified, bad, opaque, without_keys, duplicate_jti."""
+        return dict(self._tokens)
+
+    @property
+    def stale_reads(self) -> dict[str, int]:
+        """Stale reads by what became of them: confirmed, unconfirmed, otherwise, not_followed; empty without any."""
+        found = Counter(_STANDING.get(one.result, "otherwise") for _, one in self._stale_reads)
+        found["not_followed"] += self._not_followed
+        return {name: found[name] for name in _STANDINGS} if found.total() else {}
+
+    @property
+    def tries(self) -> dict[str, int]:
+        """Requests that were sent again to follow stale reads up, by step; they are in no sample."""
+        return dict(self._tries)
+
+    def add(self, worker: int, report: Mapping[str, Any]) -> None:
+        """Take a worker's part of its report."""
+        tokens, stale = report.get("tokens", {}), report.get("stale_reads", {})
+        self._tokens.update(tokens.get("counts", {}))
+        self._add_ids(array("Q", tokens.get("ids", b"")))
+        self._stale_reads += [(worker, StaleRead(*one)) for one in stale.get("ended", ())]
+        self._tries.update(stale.get("tries", {}))
+        self._not_followed += stale.get("not_followed", 0)
+
+    def write(self, directory: Path) -> None:
+        """Write stale_reads.csv where there were any."""
+        if not self._stale_reads:
+            return
+        with (directory / STALE_READS_FILE).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(_COLUMNS)
+            writer.writerows((worker, *one) for worker, one in sorted(self._stale_reads, key=lambda row: row[1]))
+
+    def cautions(self) -> Iterator[Caution]:
+        """What a reader must know about the tokens."""
+        found = self._tokens
+        if found["duplicate_jti"]:
+            yield Caution(
+                "duplicate_jti",
+                f"{found['duplicate_jti']} sampled tokens of different workers had a jti that another token had",
+                "look at how the IAM makes its token ids; frontends may share a seed or a clock",
+            )
+        unverified = found["opaque"] + found["without_keys"]
+        if unverified and not found["verified"]:
+            why = "are opaque" if found["opaque"] else "could not be checked, since no keys were had"
+            yield Caution(
+                "tokens_not_verified",
+                f"the {unverified} sampled access tokens {why}: that they are good is the IAM's word alone",
+                "add a workload with request: introspect" if found["opaque"] else "see to the jwks_uri of the IAM",
+            )
+
+    def _add_ids(self, pairs: array[int]) -> None:
+        for token_id, whole in zip(pairs[::2], pairs[1::2], strict=True):
+            if self._ids.setdefault(token_id, whole) != whole:
+                self._tokens["duplicate_jti"] += 1
+
+
+_STANDING = {"accepted": "confirmed", "still_refused": "unconfirmed"}
+_STANDINGS = ("confirmed", "unconfirmed", "otherwise", "not_followed")
