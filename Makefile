@@ -12,7 +12,7 @@ RUN ?=
 TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test fuzz lint bench report iam locust picture constraints schema clean
+.PHONY: help install demo test fuzz lint bench report iam locust example picture constraints schema clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,7 +52,10 @@ bench: $(INSTALLED_DEV) ## measure, side by side on this machine; takes minutes,
 report: $(INSTALLED) ## write the report of the newest run, or of RUN=directory
 	$(BIN)/iam-loadtest report $(RUN)
 
-picture: $(INSTALLED_DEV) ## take the README's picture from the report of RUN=directory
+example: $(INSTALLED_DEV) ## make reports/example from RUN=directory
+	$(BIN)/python docs/make_example.py $(RUN)
+
+picture: $(INSTALLED_DEV) ## take the README's picture from the report of reports/example, or of RUN=directory
 	$(BIN)/python docs/make_picture.py $(RUN)
 
 iam: $(INSTALLED) ## start the built-in IAM on its default port
