@@ -119,8 +119,11 @@ def group_heading(axes: Axes, title: str, top: float) -> None:
 
 
 def shortened(text: str, limit: int = 22) -> str:
-    """The text, cut with an ellipsis where it would not fit beside the bars."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    """The text, cut in the middle where it would not fit: names of topologies often differ at their ends."""
+    if len(text) <= limit:
+        return text
+    tail = (limit - 1) * 2 // 5
+    return f"{text[: limit - 1 - tail]}…{text[-tail:]}"
 
 
 def label_width_in(labels: list[str]) -> float:

@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 
 from iam_loadtest.report import ReportFiles
+from iam_loadtest.report.chart_style import shortened
 from iam_loadtest.report.distribution_chart import spread, tail_position
+from iam_loadtest.report.forest_chart import ticks
 
 from .synthetic import FakeRun, FakeTopology
 
@@ -88,3 +90,16 @@ def test_a_run_without_any_chain_that_succeeded_has_no_distribution(small_run: F
     files = report_of(replace(small_run, topologies={"one": FakeTopology(failures={"timeout": 1.0})}, trials=1))
     assert not {name for name in drawn(files) if name.startswith(("distribution", "backends"))}
     assert "timeline_1" in drawn(files)
+
+
+def test_a_long_name_keeps_its_end() -> None:
+    """Where topologies of one family differ."""
+    assert shortened("multi5-galera-30ms-vpn", 14) == "multi5-g…s-vpn"
+    assert shortened("multi5-galera", 14) == "multi5-galera"
+
+
+def test_ratios_on_the_axis_are_round_and_do_not_touch() -> None:
+    """A wide range has few; a narrow one has the fine ones that fit."""
+    assert ticks(0.4, 2.5, 2.0) == [0.5, 0.7, 1, 2]
+    assert ticks(0.4, 2.5, 0.8) == [0.5, 1, 2]
+    assert ticks(0.94, 1.06, 2.0) == [0.95, 1, 1.05]
