@@ -14,6 +14,7 @@ from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.comparisons import interval_words
 from iam_loadtest.report.limits import FEW_TOPOLOGIES, limits, uncounted_words
 from iam_loadtest.report.load_model import load_words
+from iam_loadtest.report.objectives import judged, objective_words
 from iam_loadtest.report.tables import meaning
 from iam_loadtest.report.text import listed, number, plural, quoted, share, with_range
 from iam_loadtest.results.outcome import Outcome
@@ -44,7 +45,8 @@ class Answer:
 
 def answer(summary: RunSummary, comparisons: Sequence[Comparison]) -> Answer:
     """The answer of a run, finished or not."""
-    lead = " ".join([*_in_short(summary, comparisons), _failures(summary)]) if summary.counted else ""
+    sentences = (*_in_short(summary, comparisons), _failures(summary), objective_words(judged(summary)))
+    lead = " ".join(filter(None, sentences)) if summary.counted else ""
     findings = tuple(_differences(summary, comparisons)) if summary.counted else ()
     return Answer(lead, _state(summary), findings, limits(summary, comparisons))
 

@@ -65,7 +65,7 @@ def _of_cautions(summary: RunSummary) -> Iterator[str]:
         kinds = listed(sorted({caution.kind for one in careful for caution in one.cautions}))
         yield (
             f"{len(careful)} of {plural(len(summary.counted), 'counted trial')} carry a caution ({kinds}): the section "
-            "on generator health and cautions says what to do."
+            "on validity and generator health says what to do."
         )
 
 

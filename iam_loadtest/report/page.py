@@ -99,6 +99,7 @@ def _context(summary: RunSummary, comparisons: Sequence[Comparison], charts: lis
         "failure_charts": [chart for chart in charts if chart.name == "failures"],
         "distribution_charts": [chart for chart in charts if chart.name.startswith("distribution")],
         "distributions": trial_tables.distribution_table(summary),
+        "steadiness": trial_tables.steadiness_table(summary),
         "over_time": trial_tables.timeline_table(summary),
         "backend_charts": [chart for chart in charts if chart.name == "backends"],
         "backends": tables.backend_table(summary),

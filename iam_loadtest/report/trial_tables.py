@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.analysis.trial_summary import TrialSummary
 from iam_loadtest.report.table import Column, Entry, Table, figure, whole, words
+from iam_loadtest.report.text import seconds
 
 _IDENTITY = (Column("Workload"), Column("Topology"), Column("Trial", True))
 _PERCENTILES = ("p50_us", "p80_us", "p95_us", "p99_us", "p99_9_us", "max_us")
@@ -42,6 +43,49 @@ def timeline_table(summary: RunSummary) -> Table:
         "where chains are few."
     )
     return Table("over-time", caption, columns, tuple(rows))
+
+
+def steadiness_table(summary: RunSummary) -> Table:
+    """One row per trial with a measured window: whether it had settled, and what says so."""
+    columns = (
+        *_IDENTITY,
+        Column("2nd half requests/s", True),
+        Column("2nd half p95", True),
+        Column("Settled after", True),
+        Column("Warm-up", True),
+        Column("Verdict"),
+    )
+    rows = [_steadiness_row(one) for cell in summary.cells for one in cell.trials if one.window_s]
+    caption = (
+        "2nd half: change from the first to the second half of the measured window. Settled after: how long after the "
+        "ramp throughput had settled by the rule MSER-5 (White 1997), n/a where the trial is too short for it; later "
+        "than the warm-up means that warming up was measured. A change below 5 % of throughput or 10 % of p95, or "
+        "within chance, is steady; in windows under a minute what is not is a caution only."
+    )
+    return Table("steadiness", caption, columns, tuple(rows))
+
+
+def _steadiness_row(one: TrialSummary) -> tuple[Entry, ...]:
+    found, marks = one.steadiness, one.trial.marks
+    warm_up_s = None
+    if marks.ramp_end_us is not None and marks.window_start_us is not None:
+        warm_up_s = (marks.window_start_us - marks.ramp_end_us) / 1e6
+    return (
+        *_identity(one),
+        _change(found.half_change),
+        _change(found.p95_change),
+        _seconds(found.settled_s),
+        _seconds(warm_up_s),
+        Entry("not steady", mark="bad") if found.cautions else words("steady"),
+    )
+
+
+def _change(value: float | None) -> Entry:
+    return words(None) if value is None else Entry(f"{100 * value:+.1f} %", value)
+
+
+def _seconds(value: float | None) -> Entry:
+    return words(None) if value is None else Entry(seconds(round(value, 1)), value)
 
 
 def _timeline_row(one: TrialSummary) -> tuple[Entry, ...]:

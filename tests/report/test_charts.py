@@ -101,5 +101,5 @@ def test_a_long_name_keeps_its_end() -> None:
 def test_ratios_on_the_axis_are_round_and_do_not_touch() -> None:
     """A wide range has few; a narrow one has the fine ones that fit."""
     assert ticks(0.4, 2.5, 2.0) == [0.5, 0.7, 1, 2]
-    assert ticks(0.4, 2.5, 0.8) == [0.5, 1, 2]
+    assert ticks(0.4, 2.5, 1.0) == [0.5, 1, 2]
     assert ticks(0.94, 1.06, 2.0) == [0.95, 1, 1.05]

@@ -79,12 +79,19 @@ def test_objectives_are_cases_of_their_topology_and_workload(small_run: FakeRun,
     """A missed one says what was expected and what was seen."""
     run = write_fake_run(tmp_path / "run", small_run)
     step = {"expect": "p95 < 60s", "workload": "refresh_token", "step": "refresh"}
-    root = read(write_report(with_objectives(run, "p95 < 1ms", step)))
+    files = write_report(with_objectives(run, "p95 < 1ms", step, "failures < 1.2%"))
+    root = read(files)
     found = cases(root, "objectives")
     assert found["one.refresh_token", "p95 < 60s of step refresh"] == ("", "")
     tag, message = found["two.refresh_token", "p95 < 1ms"]
     assert tag == "failure"
     assert message.startswith("two / refresh_token: expected p95 < 1ms; it is ")
+    tag, message = found["two.refresh_token", "failures < 1.2%"]
+    assert tag == "skipped"
+    assert "95 % interval" in message
+    assert "Objectives: 3 met, 2 missed and 1 undecided. Missed: p95 < 1ms with “one” under refresh_token and " in (
+        files.markdown.read_text(encoding="utf-8").replace("\\", "")
+    )
 
 
 def test_trials_that_do_not_count_are_errors_and_missing_ones_are_skipped(
