@@ -33,8 +33,8 @@ from iam_loadtest.results.trial import WindowMarks
 
 WORKERS = 8
 RATE_PER_S = 10_000
-REPORT_S = 3
-"""Locust's workers report this often."""
+REPORT_S = 1
+"""The workers of a trial report this often."""
 STEPS = ("issue", "refresh", "exchange")
 CHAINS_PER_REPORT = RATE_PER_S * REPORT_S // WORKERS // len(STEPS)
 MIB = 2**20
