@@ -7,6 +7,7 @@ process of its own, another. Clients take turns in every round, and the median o
 medians of each round's ratio. What is measured is CPU time, so other load on the machine changes it less than a rate.
 
 Ours, complete: driven by a flow, form encoded, JSON parsed, outcome classified, sample recorded, event fired.
+With transport: fasthttp the same users send with FastHttpUser's client.
 wrk sends one fixed request and looks at nothing, for scale.
 """
 
@@ -30,7 +31,7 @@ from stored import store
 
 HTTP, FAST, OURS = "HttpUser", "FastHttpUser", "ours, complete"
 WRK = "wrk"
-CLIENTS = (HTTP, FAST, "ours, transport only", OURS, WRK)
+CLIENTS = (HTTP, FAST, "ours, transport only", OURS, "ours, transport: fasthttp", WRK)
 GOALS = {("http", FAST): 3.0, ("http", HTTP): 12.0, ("https", FAST): 2.5}
 WRK_SCRIPT = """\
 wrk.method = "POST"

@@ -125,9 +125,10 @@ class OwnUser(TokenUser):
     """What a trial runs."""
 
 
-def own_setup(url: str, workload: str, certificate: str) -> LoadSetup:
+def own_setup(url: str, workload: str, certificate: str, client: str = "built-in") -> LoadSetup:
     setup = setup_of_choices(Choices(issuer=url, workload=workload, ca_bundle=certificate))
-    return replace(setup, target=setup.target.model_copy(update={"token_endpoint": url + "token"}))
+    changes = {"token_endpoint": url + "token", "transport": client}
+    return replace(setup, target=setup.target.model_copy(update=changes))
 
 
 def user_class_of(client: str, workload: str, url: str, certificate: str) -> type[User]:
@@ -151,12 +152,12 @@ def user_class_of(client: str, workload: str, url: str, certificate: str) -> typ
     return kind
 
 
-def begin(environment: Environment, url: str, workload: str, certificate: str) -> None:
+def begin(environment: Environment, workload: str, setup: LoadSetup) -> None:
     """What a worker does before its users start."""
     batch_statistics(environment)
     holder, recorder = holder_of(environment), Recorder()
     recorder.synchronise(0)
-    holder.session = open_session(own_setup(url, workload, certificate), [workload], Place(), recorder)
+    holder.session = open_session(setup, [workload], Place(), recorder)
     holder.is_ready.set()
 
     def report() -> None:
@@ -189,7 +190,8 @@ def main() -> None:
     environment = Environment(user_classes=[user_class], host=url)
     runner = environment.create_local_runner()
     if user_class is OwnUser:
-        begin(environment, url, workload, certificate)
+        kept = "fasthttp" if client.endswith("fasthttp") else "built-in"
+        begin(environment, workload, own_setup(url, workload, certificate, kept))
     runner.start(users, spawn_rate=1000)
     gevent.sleep(WARM_UP_S)
     before, cpu_s, wall_s = served(url), time.process_time(), time.perf_counter()

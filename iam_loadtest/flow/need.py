@@ -12,7 +12,7 @@ from iam_loadtest.scenario.certificate import check_certificates
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.proxy import resolve_proxy
 from iam_loadtest.scenario.secret import SecretRef
-from iam_loadtest.scenario.target import Target
+from iam_loadtest.scenario.target import Target, require_one_client
 from iam_loadtest.scenario.topology import EmbeddedTopology
 
 
@@ -70,6 +70,7 @@ def _bad_targets(scenario: Scenario, directory: Path, environ: Mapping[str, str]
         try:
             if not missing:
                 check_certificates(target, directory)
+            require_one_client(target)
             resolve_proxy(target.proxy, directory, environ)
         except SecretMissingError as error:
             yield f"target.proxy: {error}"

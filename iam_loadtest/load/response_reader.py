@@ -84,7 +84,7 @@ class ResponseReader:
         if not self._in_body:
             raise _protocol_error(f"the headers are larger than {MAX_HEAD_BYTES} bytes", self.status)
         if self._received_bytes > MAX_ANSWER_BYTES:
-            raise _too_large(self.status)
+            raise too_large(self.status)
 
     def end_of_stream(self) -> bool:
         """Whether the answer is complete now that the server has closed: its body ran to the end of the stream."""
@@ -94,7 +94,7 @@ class ResponseReader:
     def body(self) -> bytes:
         """The body of the answer, decompressed within the size limit."""
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return _decompress(body, self._encoding, self.status) if self._encoding else body
+        return decompress(body, self._encoding, self.status) if self._encoding else body
 
     def on_message_begin(self) -> None:
         """Called by the parser; a second message before the next request would be taken for its answer."""
@@ -136,7 +136,7 @@ class ResponseReader:
             raise _protocol_error("more bytes came than one answer", self.status)
         self._body_bytes += len(part)
         if self._body_bytes > MAX_BODY_BYTES:
-            raise _too_large(self.status)
+            raise too_large(self.status)
         self._body.append(part)
 
     def on_message_complete(self) -> None:
@@ -154,7 +154,8 @@ def _cause_of(error: httptools.HttpParserCallbackError) -> BaseException:
     return cause if isinstance(cause, TransportFailureError) else error
 
 
-def _decompress(body: bytes, encoding: bytes, status: int) -> bytes:
+def decompress(body: bytes, encoding: bytes, status: int) -> bytes:
+    """The body of an answer, unpacked within the size limit; raises TransportFailureError."""
     if encoding not in {b"gzip", b"deflate"}:
         raise _protocol_error("the answer has a Content-Encoding that was not asked for", status)
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
@@ -163,13 +164,14 @@ def _decompress(body: bytes, encoding: bytes, status: int) -> bytes:
     except zlib.error as error:
         raise _protocol_error(_DAMAGED, status) from error
     if unpacker.unconsumed_tail:
-        raise _too_large(status)
+        raise too_large(status)
     if not unpacker.eof or unpacker.unused_data:
         raise _protocol_error(_DAMAGED, status)
     return text
 
 
-def _too_large(status: int) -> TransportFailureError:
+def too_large(status: int) -> TransportFailureError:
+    """The failure of an answer beyond the size limit."""
     return _protocol_error(f"the answer is larger than {MAX_BODY_BYTES} bytes", status)
 
 

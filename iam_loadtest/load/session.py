@@ -6,7 +6,6 @@ import os
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -18,12 +17,12 @@ from iam_loadtest.load.arrival import numbers_of, pace_of
 from iam_loadtest.load.aside import Aside, open_aside
 from iam_loadtest.load.discovery import find_endpoints
 from iam_loadtest.load.dispatcher import ArrivalWindow, Dispatcher
-from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.message import Arrive
 from iam_loadtest.load.mix import Mix, mix_of
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.setup import LoadSetup, with_first_client
 from iam_loadtest.load.transport import Transport, settings_of
+from iam_loadtest.load.transports import transports
 from iam_loadtest.load.virtual_user import Answered, VirtualUser
 
 _ATTRIBUTE = "iam_loadtest_session"
@@ -150,6 +149,6 @@ def open_session(
         name: prepare_workload(with_first_client(setup, name, environ), name, endpoints, setup.directory, environ)
         for name in names
     }
-    transport = partial(HttpTransport, Network(settings))
+    transport = transports(settings)
     aside = open_aside(setup, endpoints, settings, transport, recorder, place.slots)
     return LoadSession(workloads, setup, place, transport, recorder, aside)

@@ -16,7 +16,7 @@ from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.scenario.certificate import load_certificates
 from iam_loadtest.scenario.proxy import Proxy, resolve_proxy
-from iam_loadtest.scenario.target import Target
+from iam_loadtest.scenario.target import Client, Target, require_one_client
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class TransportSettings:
     tls: SSLContext | None = None
     resolve: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     proxy: Proxy | None = None
+    client: Client = "built-in"
 
 
 class TransportFailureError(Exception):
@@ -64,6 +65,7 @@ def settings_of(target: Target, directory: Path, environ: Mapping[str, str] = os
 
     Making the context reads every certificate of the machine, so it is made once, not once a user. Raises UserError.
     """
+    require_one_client(target)
     return TransportSettings(
         timeout_s=target.timeout_s,
         connect_timeout_s=min(target.connect_timeout_s, target.timeout_s),
@@ -72,6 +74,7 @@ def settings_of(target: Target, directory: Path, environ: Mapping[str, str] = os
         tls=tls_context(target, directory),
         resolve=target.resolve,
         proxy=resolve_proxy(target.proxy, directory, environ),
+        client=target.transport,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from iam_loadtest.errors import UserError
 from iam_loadtest.scenario.fields import DurationS, Noun, Switch, Url
 from iam_loadtest.scenario.proxy import ProxyRef
 
@@ -27,6 +28,7 @@ def _check_host(host: str) -> str:
 
 HostName = Annotated[str, AfterValidator(_check_host)]
 Address = Annotated[str, AfterValidator(_check_address)]
+Client = Literal["built-in", "fasthttp"]
 
 
 class Target(Noun):
@@ -49,3 +51,15 @@ class Target(Noun):
     token_endpoint: Url | None = Field(default=None, description="where discovery does not say it")
     health: Url | None = Field(default=None, description="awaited before a trial; the discovery document if left out")
     health_timeout_s: DurationS = Field(default=60, alias="health_timeout", description="how long health is awaited")
+    transport: Client = Field(
+        default="built-in", description="HTTP client of the load: the built-in one, or Locust's FastHttpUser's"
+    )
+
+
+def require_one_client(target: Target) -> None:
+    """Raise UserError where a target asks for what Locust's client cannot do."""
+    if target.transport != "fasthttp":
+        return
+    for key in ("proxy", "resolve"):
+        if getattr(target, key):
+            raise UserError(f"target.{key} is given with transport: fasthttp, which cannot do it; remove one of them.")
