@@ -9,17 +9,19 @@ from dataclasses import dataclass
 
 from iam_loadtest.analysis.cell import Cell
 from iam_loadtest.analysis.comparison import COMPARED, Compared, Comparison, Verdict
+from iam_loadtest.analysis.demand import carried
+from iam_loadtest.analysis.factor import factor_effects
 from iam_loadtest.analysis.part import add_outcomes
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.comparisons import interval_words
+from iam_loadtest.report.factors import demand_sentences, effect_sentences
 from iam_loadtest.report.limits import FEW_TOPOLOGIES, limits, uncounted_words
 from iam_loadtest.report.load_model import load_words
+from iam_loadtest.report.metric import NAME_OF
 from iam_loadtest.report.objectives import judged, objective_words
 from iam_loadtest.report.tables import meaning
 from iam_loadtest.report.text import listed, number, plural, quoted, share, with_range
 from iam_loadtest.results.outcome import Outcome
-
-NAME_OF = {"throughput": "throughput", "p95": "chain p95"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def answer(summary: RunSummary, comparisons: Sequence[Comparison]) -> Answer:
     """The answer of a run, finished or not."""
     sentences = (*_in_short(summary, comparisons), _failures(summary), objective_words(judged(summary)))
     lead = " ".join(filter(None, sentences)) if summary.counted else ""
-    findings = tuple(_differences(summary, comparisons)) if summary.counted else ()
+    findings = (*_differences(summary, comparisons), *_more(summary)) if summary.counted else ()
     return Answer(lead, _state(summary), findings, limits(summary, comparisons))
 
 
@@ -157,6 +159,14 @@ def _figures(cell: Cell) -> str:
     p95 = cell.chain.p95_ms
     latency = f", chain p95 {with_range(p95)} ms" if p95.trials else ", no successful chain"
     return f"{quoted(cell.topology)} {with_range(cell.requests.throughput_per_s)} successful requests/s{latency}"
+
+
+def _more(summary: RunSummary) -> Iterator[Finding]:
+    """What each factor does, and how far the demand is carried."""
+    for change, effect in effect_sentences(factor_effects(summary)):
+        yield Finding(change, effect)
+    for sentence in demand_sentences(carried(summary)):
+        yield Finding("Demand", sentence)
 
 
 def _comparison_words(comparisons: Sequence[Comparison]) -> str:

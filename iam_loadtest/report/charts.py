@@ -10,13 +10,13 @@ from iam_loadtest.analysis.cell import Cell
 from iam_loadtest.analysis.comparison import COMPARED, Comparison
 from iam_loadtest.analysis.part import ALL_REQUESTS
 from iam_loadtest.analysis.summary import RunSummary
-from iam_loadtest.report.answer import NAME_OF
 from iam_loadtest.report.chart_style import Chart, draw
 from iam_loadtest.report.comparisons import ratio_words
+from iam_loadtest.report.curve_charts import curve_charts
 from iam_loadtest.report.dot_chart import DotGroup, DotRow, dot_figure
 from iam_loadtest.report.forest_chart import forest_figure
 from iam_loadtest.report.load_model import load_words
-from iam_loadtest.report.metric import HEADLINE, Metric
+from iam_loadtest.report.metric import HEADLINE, NAME_OF, Metric
 from iam_loadtest.report.palette import Look, looks
 from iam_loadtest.report.share_charts import backend_chart, failure_chart
 from iam_loadtest.report.text import quoted, with_range
@@ -31,6 +31,7 @@ def all_charts(summary: RunSummary, comparisons: Sequence[Comparison]) -> list[C
         [
             *_headline(summary),
             *_ratios(summary, comparisons),
+            *curve_charts(summary),
             *distribution_charts(summary),
             *failure_chart(summary),
             *_steps(summary),

@@ -9,6 +9,9 @@ from iam_loadtest.analysis.estimate import Estimate
 from iam_loadtest.analysis.part import ALL_REQUESTS, Part
 from iam_loadtest.results.sample import WORKFLOW_STEP
 
+NAME_OF = {"throughput": "throughput", "p95": "chain p95"}
+"""What compared metrics are called in sentences."""
+
 
 @dataclass(frozen=True)
 class Metric:

@@ -14,12 +14,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from iam_loadtest.analysis.comparison import Comparison
+from iam_loadtest.analysis.demand import carried
+from iam_loadtest.analysis.factor import factor_effects
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report import tables, trial_tables
 from iam_loadtest.report.answer import answer
 from iam_loadtest.report.calibration import calibration_table
 from iam_loadtest.report.chart_style import Chart
 from iam_loadtest.report.comparisons import comparison_table, resolution_table
+from iam_loadtest.report.factors import demand_table, effect_table
 from iam_loadtest.report.inline_svg import inline_svg
 from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.objectives import judged, objective_table
@@ -95,6 +98,9 @@ def _context(summary: RunSummary, comparisons: Sequence[Comparison], charts: lis
         "results": tables.headline_table(summary),
         "headline_charts": [chart for chart in charts if chart.name in {"throughput", "p50", "p80", "p95"}],
         "objectives": objective_table(judged(summary)),
+        "effects": effect_table(factor_effects(summary)),
+        "demand": demand_table(carried(summary)),
+        "curve_charts": [chart for chart in charts if chart.name.startswith("curve")],
         "ratio_charts": [chart for chart in charts if chart.name.startswith("ratio")],
         "failure_charts": [chart for chart in charts if chart.name == "failures"],
         "distribution_charts": [chart for chart in charts if chart.name.startswith("distribution")],
