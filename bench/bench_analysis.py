@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from stored import store
 
 from iam_loadtest.results.run import TRIALS_DIRECTORY, PlannedTrial, RunInfo, write_run_info
 from iam_loadtest.results.sample_file import ROW_GROUP_ROWS, SCHEMA
@@ -149,9 +150,12 @@ def main() -> None:
         half = measure(base / "half", options.trials, rows // 2)
         whole = measure(base / "whole", options.trials, rows)
     ratio = whole["cpu_s"] / half["cpu_s"]
-    print(f"CPU time at {whole['rows']:,} rows over {half['rows']:,}: ×{ratio:.2f} (linear would be ×2)")
+    lines = [f"CPU time at {whole['rows']:,} rows over {half['rows']:,}: ×{ratio:.2f} (linear would be ×2)"]
     if not options.quick:
-        print(f"goals: {whole['seconds']:.0f} of {GOAL_S} s, {whole['peak_mib']:,.0f} of {GOAL_MIB} MiB")
+        lines.append(f"goals: {whole['seconds']:.0f} of {GOAL_S} s, {whole['peak_mib']:,.0f} of {GOAL_MIB} MiB")
+    print("\n".join(lines))
+    kept = {"trials": options.trials, "rows": rows}
+    print(f"\n{store('analysis', kept, {'half': half, 'whole': whole}, chr(10).join(lines))}")
 
 
 if __name__ == "__main__":

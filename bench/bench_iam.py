@@ -28,6 +28,7 @@ from urllib.parse import urlencode
 import psutil
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from stored import store
 
 CONNECTIONS = 32
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -210,9 +211,10 @@ def main() -> None:
     options = parser.parse_args()
     with running_iam(options.algorithm) as (port, worker):
         floors, costs = asyncio.run(measure(port, worker, options))
-    print(f"Built-in IAM, SQLite, {options.algorithm}, one worker, {CONNECTIONS} connections, {options.rounds} rounds")
-    for line in table(options.algorithm, floors, costs):
-        print(line.rstrip())
+    title = f"Built-in IAM, SQLite, {options.algorithm}, one worker, {CONNECTIONS} connections, {options.rounds} rounds"
+    shown = "\n".join([title, *(line.rstrip() for line in table(options.algorithm, floors, costs))])
+    print(shown)
+    print(f"\n{store('iam', vars(options), {'signature': floors, 'requests': costs}, shown)}")
 
 
 if __name__ == "__main__":
