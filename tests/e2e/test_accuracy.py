@@ -54,7 +54,8 @@ def run_trial(directory: Path, issuer: str, **load: object) -> pd.DataFrame:
     users = {"password": "password"}
     document = {"name": "accuracy", "topologies": {"null": topology}, "clients": PUBLIC_CLIENTS, "users": users}
     path = directory / "scenario.yaml"
-    write_json(path, {**document, "load": {**load, "limits": LOAD["limits"]}})
+    validity = {"late_arrivals": "100%"}
+    write_json(path, {**document, "load": {**load, "limits": LOAD["limits"]}, "validity": validity})
     spec = TrialSpec(str(path), str(directory), "null", "refresh", issuer, str(directory))
     result = run_load(spec, load_scenario(path).load, 10, lambda _: None)
     assert result.status is TrialStatus.OK, result.reason
@@ -135,3 +136,35 @@ def test_every_request_that_the_server_counted_is_a_row(tmp_path: Path) -> None:
             if rows >= ENOUGH_REQUESTS:
                 return
     raise AssertionError(f"only {rows} requests in {MAX_TRIALS} trials: too few to tell")
+
+
+STALL_S, PERIOD_S = 1.0, 3.5
+STALLING = f"2ms,stall {STALL_S:g}s every {PERIOD_S:g}s"
+AROUND_IT: dict[str, object] = {"warm_up": 0, "duration": PERIOD_S + 1, "cool_down": "200ms", "workers": 1}
+
+
+def test_a_stall_of_the_server_is_in_the_p99_of_the_open_model(tmp_path: Path) -> None:
+    """30 arrivals a second for 4.5 s, 1 s of it stalled: p99 is the second slowest, over 0.9 s.
+
+    The server's own log has as many requests, and the same p99 to within 5 %.
+    """
+    with null_server(tmp_path, "--delay-schedule", STALLING) as server:
+        load = {**AROUND_IT, "users": 120, "spawn_rate_per_s": 240, "arrival_rate_per_s": 30}
+        rows = run_trial(tmp_path / "open", server.issuer, **load)
+        truth_us = [answered_us - arrived_us for arrived_us, answered_us in server.log()]
+    assert len(rows) == len(truth_us)
+    issued = rows[rows.step == "issue"]
+    open_us = list(issued.latency_us.astype(int) + issued.late_us)
+    assert percentile_us(open_us, 99) > 0.9 * STALL_S * 1e6
+    assert percentile_us(open_us, 99) == pytest.approx(percentile_us(truth_us, 99), rel=0.05)
+
+
+def test_the_closed_model_shows_a_stall_as_a_gap_and_a_maximum_not_as_a_percentile(tmp_path: Path) -> None:
+    """Four users wait for the stall once each: too few for p99, and for a second nothing is asked."""
+    with null_server(tmp_path, "--delay-schedule", STALLING) as server:
+        rows = run_trial(tmp_path / "closed", server.issuer, **AROUND_IT, users=4, spawn_rate_per_s=8)
+        assert len(rows) == server.served()
+    assert percentile_us(list(rows.latency_us), 99) < 0.5 * STALL_S * 1e6
+    assert rows.latency_us.max() > 0.9 * STALL_S * 1e6
+    assert rows.started_us.sort_values().diff().max() > 0.9 * STALL_S * 1e6
+    assert set(rows.late_us) == {0}
