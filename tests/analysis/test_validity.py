@@ -103,3 +103,9 @@ def test_validity_is_read_from_run_json() -> None:
     """The defaults where there is nothing."""
     assert validity_of({}) == Validity()
     assert validity_of({"validity": {"steady_state": "caution", "failures_share": 0.05}}).failures_share == 0.05
+
+
+def test_a_load_in_stages_need_not_be_steady() -> None:
+    stages = [{"duration_s": 60, "arrival_rate_per_s": 10}]
+    assert validity_of({"load": {"stages": stages}}).steady_state == "caution"
+    assert validity_of({"load": {"stages": []}}).steady_state == "required"
