@@ -21,8 +21,8 @@ class Master(click.ParamType[tuple[str, int]]):
         if isinstance(value, tuple):
             return value
         host, _, port = value.rpartition(":") if _has_port(value) else (value, "", str(DEFAULT_PORT))
-        host = host.removeprefix("[").removesuffix("]")
-        if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        if not host or "[" in host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
             self.fail(f"{value!r}: must be HOST or HOST:PORT, such as 10.0.0.5:{DEFAULT_PORT}", param, ctx)
         return host, int(port)
 

@@ -96,12 +96,15 @@ def test_kill_9_of_the_runner_loses_the_trial_in_progress_alone_and_leaves_no_pr
     assert list(run.directory.rglob(".running-*")) == []
 
 
-def test_ctrl_c_ends_the_trial_keeps_it_marked_and_says_how_to_go_on(workshop: Workshop) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_trial_keeps_it_marked_and_says_how_to_go_on(
+    workshop: Workshop, number: signal.Signals
+) -> None:
     scenario = workshop.scenario(load={**LOAD, "duration": "60s"})
     runner = workshop.start("run", scenario, "--only", "access", "--json-log")
     assert runner.stdout is not None
     assert any('"phase": "window"' in line for line in runner.stdout)
-    runner.send_signal(signal.SIGINT)
+    runner.send_signal(number)
     _, err = runner.communicate(timeout=60)
     run = workshop.run()
     assert runner.returncode == 130
