@@ -1,8 +1,9 @@
 """Send the same requests with both clients, in a process of its own, since Locust patches its process.
 
-    python -m tests.load.fasthttp_checks PORT MODE...
+    python -m tests.load.fasthttp_checks PORT TLS_URL CA_BUNDLE MODE...
 
-Prints what each mode of the fake token server came to with the built-in client and with Locust's, as JSON.
+Prints what each mode of the fake token server came to with the built-in client and with Locust's, as JSON, and what
+the server at TLS_URL came to where its certificate is trusted, and where it is not.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from iam_loadtest.flow.cookie_jar import CookieJar
 from iam_loadtest.flow.message import Request, Response, Visit
 from iam_loadtest.load.fasthttp_transport import FastHttpTransport
-from iam_loadtest.load.transport import Transport, TransportSettings
+from iam_loadtest.load.transport import Transport, TransportSettings, settings_of
 from iam_loadtest.load.transports import transports
+from iam_loadtest.scenario.target import Target
 
 assert fasthttp
 SETTINGS = TransportSettings(timeout_s=0.5, connect_timeout_s=0.3)
@@ -53,10 +56,14 @@ def main() -> None:
     found = {}
     made = [transports(SETTINGS), transports(replace(SETTINGS, client="fasthttp"))]
     assert isinstance(made[1](0), FastHttpTransport)
-    for mode in sys.argv[2:]:
+    for mode in sys.argv[4:]:
         found[mode] = [send(make, request_of(url, mode)) for make in made]
     for address in ("http://127.0.0.1:1/token", "http://nothing.invalid/token"):
         found[address] = [send(make, Request("issue", address, {}, b"a=1")) for make in made]
+    for bundle in (sys.argv[3], None):
+        settings = settings_of(Target(ca_bundle=bundle, timeout_s=5), Path())
+        secured = [transports(settings), transports(replace(settings, client="fasthttp"))]
+        found[f"bundle {bundle}"] = [send(make, Request("issue", sys.argv[2], {}, b"a=1")) for make in secured]
     sys.stdout.write(json.dumps(found))
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
+from iam_loadtest.embedded.self_signed import self_signed_context
 from iam_loadtest.errors import UserError
 from iam_loadtest.load.transport import settings_of
 from iam_loadtest.scenario.target import Target
+from tests.load.listener import answer, answering, listening
 from tests.load.processes import ROOT, SCENARIO, FakeIam, TrialProcesses, clean_environment
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
@@ -24,14 +26,19 @@ MODES = (
 )
 
 
-def test_both_clients_come_to_the_same_with_every_server(fake: FakeIam) -> None:
-    command = [sys.executable, "-m", "tests.load.fasthttp_checks", str(fake.port), *MODES]
+def test_both_clients_come_to_the_same_with_every_server(tmp_path: Path, fake: FakeIam) -> None:
+    """Also where nobody listens, where there is no such host, and with a certificate that is trusted or is not."""
+    bundle = str(tmp_path / "ca.pem")
     environ = clean_environment(is_measured=False)
-    done = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, check=True)
+    with listening(answering(answer()), tls=self_signed_context(Path(bundle), "127.0.0.1")) as secured:
+        there = (str(fake.port), secured.url(scheme="https"), bundle)
+        command = [sys.executable, "-m", "tests.load.fasthttp_checks", *there, *MODES]
+        done = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, check=True)
     found = json.loads(done.stdout)
-    assert len(found) == len(MODES) + 2
-    differing = {mode: clients for mode, clients in found.items() if clients[0] != clients[1]}
-    assert differing == {}
+    assert len(found) == len(MODES) + 4
+    assert {mode: clients for mode, clients in found.items() if clients[0] != clients[1]} == {}
+    assert found[f"bundle {bundle}"][1][0][0] == 200
+    assert found["bundle None"][1] == [["tls_error"], ["tls_error"]]
 
 
 @pytest.mark.parametrize("client", ["built-in", "fasthttp"])
