@@ -27,6 +27,7 @@ from iam_loadtest.report.inline_svg import inline_svg
 from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.objectives import judged, objective_table
 from iam_loadtest.report.palette import CARD, INK, LINE, MUTED, SERIES, SERIES_DARK, SHADE, looks
+from iam_loadtest.report.stale_reads import stale_read_table
 from iam_loadtest.report.table import Table
 
 
@@ -110,6 +111,7 @@ def _context(summary: RunSummary, comparisons: Sequence[Comparison], charts: lis
         "backend_charts": [chart for chart in charts if chart.name == "backends"],
         "backends": tables.backend_table(summary),
         "failures": tables.failure_table(summary),
+        "stale_reads": stale_read_table(summary),
         "detail_charts": [chart for chart in charts if chart.name == "step_p95"],
         "timeline_charts": [chart for chart in charts if chart.name.startswith("timeline")],
         "topologies": _sections(summary),

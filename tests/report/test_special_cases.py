@@ -201,3 +201,16 @@ def test_the_csv_of_a_trial_without_figures_names_it(small_run: FakeRun, report_
 def _cells(files: ReportFiles) -> list[dict]:  # type: ignore[type-arg]  plain JSON
     found: list[dict] = json.loads(files.json.read_text())["cells"]  # type: ignore[type-arg]  plain JSON
     return found
+
+
+def test_what_became_of_stale_reads_is_counted_over_the_trials(small_run: FakeRun, tmp_path: Path) -> None:
+    """Two trials of one topology had some; the other topology has no row."""
+    run = write_fake_run(tmp_path, small_run)
+    for trial, counts in ((IDS[0], {"confirmed": 3, "unconfirmed": 1}), (IDS[3], {"confirmed": 4, "not_followed": 2})):
+        path = run / "trials" / trial / "trial.json"
+        document = json.loads(path.read_text())
+        document["counts"]["stale_reads"] = counts
+        path.write_text(json.dumps(document))
+    text = words(write_report(run))
+    assert "| refresh_token | one | 7 | 1 | 0 | 2 |" in text
+    assert text.count("Accepted later:") == 1
