@@ -7,8 +7,15 @@ from typing import Any
 
 
 def is_open_model(scenario: Mapping[str, Any]) -> bool:
-    """Whether requests arrive at a set rate. Then throughput is what was offered, and ranks nothing."""
+    """Whether chains start at a set rate. Then throughput is what was offered, and ranks nothing."""
+    return _load(scenario).get("arrival_rate_per_s") is not None
+
+
+def is_staged(scenario: Mapping[str, Any]) -> bool:
+    """Whether the load itself changes over the measured window. Then no steady state is to be expected in it."""
+    return bool(_load(scenario).get("stages"))
+
+
+def _load(scenario: Mapping[str, Any]) -> Mapping[str, Any]:
     load = scenario.get("load")
-    if not isinstance(load, Mapping):
-        return False
-    return load.get("model") == "open" or load.get("arrival_rate_per_s") is not None
+    return load if isinstance(load, Mapping) else {}

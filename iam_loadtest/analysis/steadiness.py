@@ -97,7 +97,7 @@ class SteadinessCounter:
         warm_up, window = self._series(self._start_us, self._end_us)
         cut = mser_cut(np.concatenate([warm_up, window])) if len(warm_up) + len(window) >= _FEWEST_BINS else None
         seen = (
-            (_differ(first, second), NOT_STEADY),
+            (_differ(first, second, window), NOT_STEADY),
             (_p95_differ(*chains), P95_NOT_STEADY),
             (cut is not None and _warms_up(window, cut - len(warm_up)), STILL_WARMING_UP),
         )
@@ -144,8 +144,11 @@ def _warms_up(window: npt.NDArray[np.float64], dropped: int) -> bool:
     return difference > max(MAX_DIFFERENCE * float(late.mean()), by_chance)
 
 
-def _differ(first: int, second: int) -> bool:
-    by_chance = CHANCE_SDS * math.sqrt(first + second)
+def _differ(first: int, second: int, window: npt.NDArray[np.float64]) -> bool:
+    """Chance is that of independent arrivals, or what the bins of each half show: chains bring several requests."""
+    halves = [half for half in np.array_split(window, 2) if len(half) > 1]
+    spread = math.sqrt(sum(float(((half - half.mean()) ** 2).sum()) * len(half) / (len(half) - 1) for half in halves))
+    by_chance = CHANCE_SDS * max(math.sqrt(first + second), spread)
     return first > 0 and abs(second - first) > max(MAX_DIFFERENCE * first, by_chance)
 
 

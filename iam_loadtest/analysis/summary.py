@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from iam_loadtest.analysis.cell import Cell, make_cell
+from iam_loadtest.analysis.load_model import is_staged
 from iam_loadtest.analysis.trial_summary import TrialSummary, summarise_trial
 from iam_loadtest.analysis.validity import validity_of
 from iam_loadtest.results.run import PlannedTrial, Run, read_run
@@ -59,10 +60,11 @@ def summarise_directory(directory: Path) -> RunSummary:
 def summarise_run(run: Run) -> RunSummary:
     """The summary of a run. One trial is in memory at a time."""
     steps = steps_of_workloads(run.info.scenario)
-    validity = validity_of(run.info.scenario)
+    validity, staged = validity_of(run.info.scenario), is_staged(run.info.scenario)
     trials = tuple(
         replace(
-            summarise_trial(run.trial_directory(trial), trial, steps.get(trial.workload, ()), validity), order=order
+            summarise_trial(run.trial_directory(trial), trial, steps.get(trial.workload, ()), validity, staged),
+            order=order,
         )
         for order, trial in enumerate(run.trials, start=1)
     )
@@ -85,17 +87,17 @@ def steps_of_workloads(scenario: Mapping[str, Any]) -> dict[str, tuple[str, ...]
     if not isinstance(workloads, Mapping):
         return {}
     return {
-        name: tuple(dict.fromkeys(_label(scenario.get("steps"), step) for step in _steps(workloads, workload)))
+        name: tuple(dict.fromkeys(_label(scenario.get("steps"), step) for step in steps_in(workloads, workload)))
         for name, workload in workloads.items()
     }
 
 
-def _steps(workloads: Mapping[str, Any], workload: object) -> list[str]:
+def steps_in(workloads: Mapping[str, Any], workload: object) -> list[str]:
     """The steps of a workload, those of ``prime`` first; of a mix those of its parts."""
     if isinstance(workload, Mapping):
         parts = [workloads.get(name) for name in workload.get("mix") or ()]
         own = [*(workload.get("prime") or ()), *(workload.get("steps") or ())]
-        return [*own, *(step for part in parts for step in _steps({}, part))]
+        return [*own, *(step for part in parts for step in steps_in({}, part))]
     steps = workload if isinstance(workload, Sequence) and not isinstance(workload, str) else ()
     return [step for step in steps if isinstance(step, str)]
 

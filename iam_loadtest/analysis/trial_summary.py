@@ -68,19 +68,26 @@ class TrialSummary:
 
 
 def summarise_trial(
-    directory: Path, trial: Trial, step_order: Sequence[str] = (), validity: Validity | None = None
+    directory: Path,
+    trial: Trial,
+    step_order: Sequence[str] = (),
+    validity: Validity | None = None,
+    is_staged: bool = False,
 ) -> TrialSummary:
-    """The figures of a trial's directory. A file that cannot be read excludes the trial, with the reason."""
+    """The figures of a trial's directory. A file that cannot be read excludes the trial, with the reason.
+
+    Where the load itself changes over the window (``is_staged``) no steadiness is asked for.
+    """
     try:
-        return _judged(_summary(directory / SAMPLES_FILE, trial, step_order), validity or Validity())
+        counter = SteadinessCounter(WindowMarks() if is_staged else trial.marks)
+        return _judged(_summary(directory / SAMPLES_FILE, trial, step_order, counter), validity or Validity())
     except UnreadableSamplesError as error:
         return TrialSummary(trial, _own_reason(trial) or str(error), cautions=trial.cautions)
 
 
-def _summary(path: Path, trial: Trial, step_order: Sequence[str]) -> TrialSummary:
+def _summary(path: Path, trial: Trial, step_order: Sequence[str], halves: SteadinessCounter) -> TrialSummary:
     counters: dict[str, PartCounter] = {}
     timeline, backends, total = TimelineCounter(), BackendCounter(trial.marks), 0
-    halves = SteadinessCounter(trial.marks)
     for rows in read_rows(path):
         total += len(rows)
         timeline.add(rows)

@@ -11,19 +11,13 @@ from iam_loadtest.scenario.validity import Validity
 
 
 def validity_of(scenario: Mapping[str, Any]) -> Validity:
-    """What run.json asks of trials; the defaults where it says nothing that this version can read.
-
-    A load in stages is not meant to be steady: there it is a caution at most.
-    """
+    """What run.json asks of trials; the defaults where it says nothing that this version can read."""
     stored = scenario.get("validity")
     stored = stored if isinstance(stored, Mapping) else {}
     steady, failures = stored.get("steady_state"), stored.get("failures_share")
     known: dict[str, Any] = {"steady_state": steady} if steady in ("required", "caution") else {}
     if isinstance(failures, float | int):
         known["failures_share"] = float(failures)
-    load = scenario.get("load")
-    if isinstance(load, Mapping) and load.get("stages"):
-        known["steady_state"] = "caution"
     return Validity().model_copy(update=known)
 
 

@@ -27,6 +27,7 @@ _COMMANDS = {
     "run": ("iam_loadtest.cli.run:run", "Run a scenario, or what is missing of a run."),
     "worker": ("iam_loadtest.cli.worker:worker", "Generate load for runs on another host."),
     "report": ("iam_loadtest.cli.report:report", "Write the report of a run."),
+    "compare": ("iam_loadtest.cli.compare:compare", "Hold one run against another."),
     "null-iam": ("iam_loadtest.cli.null_iam:null_iam", "Run the null token server: a fixed answer, at once."),
     "calibrate": ("iam_loadtest.cli.calibrate:calibrate", "Measure what the load generator itself can do here."),
     "schema": ("iam_loadtest.cli.schema:schema", "Print the JSON Schema of scenario files."),

@@ -25,7 +25,8 @@ def judge_of(scenario: Scenario) -> Callable[[Path, Trial], str | None]:
     def judge(directory: Path, trial: Trial) -> str | None:
         from iam_loadtest.analysis.trial_summary import summarise_trial  # noqa: PLC0415  slow to import
 
-        return summarise_trial(directory, trial, validity=scenario.validity).excluded
+        staged = bool(scenario.load.stages)
+        return summarise_trial(directory, trial, validity=scenario.validity, is_staged=staged).excluded
 
     return judge
 

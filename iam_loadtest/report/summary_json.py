@@ -39,7 +39,7 @@ def summary_document(summary: RunSummary, comparisons: Sequence[Comparison]) -> 
         "topologies": list(summary.topologies),
         "workloads": list(summary.workloads),
         "cells": [_cell(cell) for cell in summary.cells],
-        "comparisons": [_comparison(one) for one in comparisons],
+        "comparisons": [comparison_document(one) for one in comparisons],
         "trials": [_trial(one) for one in summary.trials],
     }
 
@@ -70,7 +70,8 @@ def _estimates_of(part: str) -> tuple[str, ...]:
     return _RATES if part == ALL_REQUESTS else (*_RATES, *_LATENCIES)
 
 
-def _comparison(one: Comparison) -> dict[str, Any]:
+def comparison_document(one: Comparison) -> dict[str, Any]:
+    """One comparison for programs."""
     return {
         "workload": one.workload,
         "baseline": one.baseline,

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.flow.need import require_what_is_needed
+from iam_loadtest.results.difference import differences
 from iam_loadtest.results.load_result import Progress
 from iam_loadtest.results.run import (
     SCENARIO_FILE,
@@ -36,7 +37,6 @@ from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.plan import make_plan, select
 
 _LOCK_FILE = ".lock"
-_MAX_SHOWN = 60
 
 
 class Monitor(Protocol):
@@ -216,34 +216,13 @@ def _rested(rest_s: float, interruption: Interruption) -> bool:
 
 
 def _refuse_changed(path: Path, scenario: Scenario, run: Run) -> None:
-    changed = differences(run.info.scenario, scenario.resolved())
+    changed = [one.describe() for one in differences(run.info.scenario, scenario.resolved())]
     if changed:
         more = f" (and {len(changed) - 3} more)" if len(changed) > 3 else ""
         raise UserError(
             f"{path}: the scenario is not the one of {run.directory}: {'; '.join(changed[:3])}{more}; "
             "restore it, or start a new run."
         )
-
-
-def differences(before: object, after: object, key: str = "") -> list[str]:
-    """Where two resolved scenarios differ: ``key is new, was old``, one short text a leaf."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        names = dict.fromkeys([*before, *after])
-        return [
-            text for name in names for text in _difference_of(before, after, name, f"{key}.{name}" if key else name)
-        ]
-    old, new = json.dumps(before, sort_keys=True), json.dumps(after, sort_keys=True)
-    return [] if old == new else [f"{key} is {_short(new)}, was {_short(old)}"]
-
-
-def _difference_of(before: Mapping[str, Any], after: Mapping[str, Any], name: str, key: str) -> list[str]:
-    if name not in after:
-        return [f"{key} is gone"]
-    return differences(before[name], after[name], key) if name in before else [f"{key} is new"]
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
 
 
 def _set_interrupted_aside(run: Run) -> None:

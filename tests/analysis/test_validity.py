@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from iam_loadtest.analysis.load_model import is_staged
 from iam_loadtest.analysis.steadiness import NOT_STEADY, P95_NOT_STEADY, STILL_WARMING_UP, mser_cut
 from iam_loadtest.analysis.trial_summary import TrialSummary, summarise_trial
 from iam_loadtest.analysis.validity import validity_of
@@ -105,7 +106,20 @@ def test_validity_is_read_from_run_json() -> None:
     assert validity_of({"validity": {"steady_state": "caution", "failures_share": 0.05}}).failures_share == 0.05
 
 
-def test_a_load_in_stages_need_not_be_steady() -> None:
-    stages = [{"duration_s": 60, "arrival_rate_per_s": 10}]
-    assert validity_of({"load": {"stages": stages}}).steady_state == "caution"
-    assert validity_of({"load": {"stages": []}}).steady_state == "required"
+def test_a_load_that_changes_by_plan_is_asked_for_no_steadiness(tmp_path: Path) -> None:
+    """Stages of the open model: the halves of the window are unlike on purpose."""
+    rows = evenly(0, 70, 40) + evenly(70, END_S, 60)
+    found = summarise_trial(write_rows(tmp_path, rows), trial(marks=MARKS), is_staged=True)
+    assert (found.excluded, found.cautions, found.half_change) == (None, (), None)
+    assert is_staged({"load": {"stages": [{"duration_s": 5}]}})
+    assert not is_staged({"load": {"stages": []}})
+
+
+def test_bursts_are_chance_and_no_change_of_the_halves(tmp_path: Path) -> None:
+    """Ten requests at once, at random moments, 300 times in a half and 345 in the other: 15 %, and chance."""
+    random = np.random.default_rng(6)
+    moments = [*random.integers(START_S, 70, 300), *random.integers(70, END_S, 345)]
+    rows = [row(int(s) * 1_000_000 + i, "issue", 5) for s in moments for i in range(10)]
+    found = summary(tmp_path, rows)
+    assert found.half_change == pytest.approx(0.15)
+    assert NOT_STEADY not in found.cautions

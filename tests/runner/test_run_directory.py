@@ -18,7 +18,6 @@ from iam_loadtest.runner.run import (
     Judge,
     RunOutcome,
     choose,
-    differences,
     fingerprint,
     new_run,
     resume_scenario,
@@ -414,13 +413,3 @@ def test_the_fingerprint_is_of_what_is_asked_for() -> None:
     assert fingerprint(plain) == fingerprint(scenario_of(description="other words"))
     assert fingerprint(plain) != fingerprint(scenario_of(load={"users": 499}))
     assert len(fingerprint(plain)) == 16
-
-
-def test_differences_are_named_leaf_by_leaf() -> None:
-    """Keys that came or went are said to be new or gone; long values are cut."""
-    before = {"a": {"b": 1, "c": [1]}, "d": 1}
-    after = {"a": {"b": 2, "c": [1]}, "e": "x"}
-    assert differences(before, after) == ["a.b is 2, was 1", "d is gone", "e is new"]
-    long = differences({"a": "x" * 100}, {"a": None})
-    assert long == [f'a is null, was "{"x" * 58}…']
-    assert differences(before, before) == []

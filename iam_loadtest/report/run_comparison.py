@@ -1,0 +1,54 @@
+"""One run against another, in a table and in lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iam_loadtest.analysis.contrast import Interval
+from iam_loadtest.analysis.run_comparison import RunComparison
+from iam_loadtest.report.comparisons import interval_words, verdict_words
+from iam_loadtest.report.table import Column, Entry, Table, words
+from iam_loadtest.report.text import NO_DATA, number, share
+
+
+def run_comparison_table(comparison: RunComparison) -> Table:
+    """One row per topology, workload and metric that both runs have."""
+    columns = (
+        Column("Workload"),
+        Column("Topology"),
+        Column("Metric"),
+        Column("Ratio", True),
+        Column("95 % interval", True),
+        Column("Could show", True),
+        Column("Verdict", wide=True),
+    )
+    rows = tuple(
+        (
+            words(one.workload),
+            words(one.topology),
+            words(one.metric.name),
+            Entry(f"×{number(one.ratio)}" if one.ratio else NO_DATA, one.ratio),
+            Entry(interval_words(one), one.low),
+            Entry(NO_DATA if one.detectable is None else f"{one.detectable * 100:.1f} %", one.detectable),
+            Entry(verdict_words(one)),
+        )
+        for one in comparison.comparisons
+    )
+    caption = "Candidate over baseline. Could show: the smallest difference that so many trials show at this spread."
+    return Table("run-comparison", caption, columns, rows)
+
+
+def failure_lines(comparison: RunComparison) -> Iterator[str]:
+    """Each cell whose failure share is not zero in both runs."""
+    for one in comparison.failures:
+        if one.baseline or one.candidate:
+            old, new = (
+                _with_interval(one.baseline, one.baseline_interval),
+                _with_interval(one.candidate, one.candidate_interval),
+            )
+            worse = ": WORSE, at least one in a hundred more" if one.is_worse else ""
+            yield f"Failed requests, {one.workload}, {one.topology}: {old} before, {new} now{worse}."
+
+
+def _with_interval(value: float | None, interval: Interval | None) -> str:
+    return f"{share(value)} [{share(interval[0])}, {share(interval[1])}]" if interval else share(value)
