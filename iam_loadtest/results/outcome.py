@@ -43,5 +43,5 @@ _MEANING = {
     Outcome.TLS_ERROR: "the TLS handshake or the certificate check failed",
     Outcome.CONNECTION_LOST: "the connection ended before the answer was complete",
     Outcome.PROTOCOL_ERROR: "not JSON, no access_token, wrong token_type, a redirect, or too large",
-    Outcome.BAD_TOKEN: "a token with a wrong signature, issuer, audience, expiry or algorithm, or with another one's jti",
+    Outcome.BAD_TOKEN: "a token with a wrong signature, issuer, audience, expiry or algorithm, or another one's jti",
 }
