@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from iam_loadtest.cli.options import counted, load_options, overrides_of, scenario_argument
 from iam_loadtest.units import format_duration
+
+if TYPE_CHECKING:
+    from iam_loadtest.scenario.load import Load
 
 
 @click.command()
@@ -31,8 +34,16 @@ def plan(scenario: Path, only: tuple[str, ...], **load: Any) -> None:
         start_s += whole.trial_s + whole.rest_s
     total_s = max(start_s - whole.rest_s, 0)
     click.echo(
-        f"{counted(len(trials), 'trial')} of {format_duration(whole.trial_s)} each: {noun.load.users} users at "
-        f"{noun.load.spawn_rate_per_s:g}/s, {format_duration(noun.load.warm_up_s)} warm-up, "
+        f"{counted(len(trials), 'trial')} of {format_duration(whole.trial_s)} each: {_model(noun.load)}, "
+        f"{format_duration(noun.load.warm_up_s)} warm-up, "
         f"{format_duration(noun.load.duration_s)} measured, {counted(noun.load.workers, 'worker')}."
     )
     click.echo(f"Expected time: {format_duration(total_s)}.")
+
+
+def _model(load: Load) -> str:
+    """Who asks, or how much is asked."""
+    if load.arrival_rate_per_s is None:
+        return f"{load.users} users at {load.spawn_rate_per_s:g}/s"
+    rates = dict.fromkeys([load.arrival_rate_per_s, *(stage.arrival_rate_per_s for stage in load.stages)])
+    return f"open model, {', '.join(f'{rate:g}' for rate in rates)} chains/s, up to {load.users} at once"

@@ -162,15 +162,15 @@ def choose(scenario: Scenario, trials: Sequence[PlannedTrial], only: Sequence[st
 
 def _chosen(scenario: Scenario, trials: Sequence[PlannedTrial], name: str) -> list[PlannedTrial]:
     topology, slash, workload = name.partition("/")
-    if slash and topology in scenario.topologies and workload in scenario.workloads:
+    if slash and topology in scenario.topologies and workload in scenario.tried_workloads:
         return select(trials, [topology], [workload])
     if not slash and name in scenario.topologies:
         return select(trials, [name], [])
-    if not slash and name in scenario.workloads:
+    if not slash and name in scenario.tried_workloads:
         return select(trials, [], [name])
     raise UserError(
         f"--only {name}: must be a topology ({', '.join(scenario.topologies)}), a workload "
-        f"({', '.join(scenario.workloads)}) or TOPOLOGY/WORKLOAD."
+        f"({', '.join(scenario.tried_workloads)}) or TOPOLOGY/WORKLOAD."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from iam_loadtest.oidc.grant import Grant
 from iam_loadtest.oidc.request_kind import RequestKind
-from iam_loadtest.results.sample import WORKFLOW_STEP
+from iam_loadtest.results.sample import WORKFLOW_STEP, chain_step
 from iam_loadtest.scenario.builtin import DEFAULT_USERS, FIRST_USER, PUBLIC_CLIENT_SECRETS, PUBLIC_PASSWORD
 from iam_loadtest.scenario.secret import REFERENCE, SECRET_HELP
 
@@ -156,12 +156,14 @@ def _unknown_in_objectives(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _labels(document: Mapping[str, Any], workloads: list[str]) -> dict[str, None]:
-    """What the steps of the workloads are called in results; a mix has those of the workloads that it names."""
+    """What the steps of the workloads are called in results; a mix has those of its parts, and each part's chains."""
     steps = dict(_nouns(document, "steps"))
     mixes = dict(_nouns(document, "workloads"))
-    wanted = {part for name in workloads for part in (name, *_mapping(mixes.get(name, {}), "mix"))}
+    parts = dict.fromkeys(part for name in workloads for part in _mapping(mixes.get(name, {}), "mix"))
+    wanted = {*workloads, *parts}
     names = [name for workload, chain in _chains(document) if workload in wanted for name in chain.values()]
-    return dict.fromkeys(str(steps.get(str(name), {}).get("label") or name) for name in names)
+    labels = [str(steps.get(str(name), {}).get("label") or name) for name in names]
+    return dict.fromkeys([*labels, *(chain_step(part) for part in parts)])
 
 
 def _literal_secrets(document: Mapping[str, Any]) -> Iterator[str]:

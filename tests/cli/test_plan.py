@@ -64,3 +64,20 @@ def test_an_unknown_name_lists_the_known_ones(scenario: Path, capsys: pytest.Cap
     assert called.err == (
         "--only three: must be a topology (one, two), a workload (access, refresh) or TOPOLOGY/WORKLOAD.\n"
     )
+
+
+def test_the_open_model_is_named_with_its_rates(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is asked each second, not who asks."""
+    stages = "stages: [{duration: 20s, arrival_rate_per_s: 50}, {duration: 20s, arrival_rate_per_s: 75.5}]"
+    scenario.write_text(SCENARIO.replace("load: {", f"load: {{arrival_rate_per_s: 50, {stages}, "), encoding="utf-8")
+    summary = call(capsys, "plan", scenario).out.splitlines()[-2]
+    assert "each: open model, 50, 75.5 chains/s, up to 20 at once, 3s warm-up, 50s measured" in summary
+
+
+def test_a_workload_without_trials_of_its_own_cannot_be_chosen(
+    scenario: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names those that have some."""
+    scenario.write_text(SCENARIO + "trials_of: [refresh]\n", encoding="utf-8")
+    called = call(capsys, "plan", scenario, "--only", "access")
+    assert called.err == "--only access: must be a topology (one, two), a workload (refresh) or TOPOLOGY/WORKLOAD.\n"

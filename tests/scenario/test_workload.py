@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from iam_loadtest.errors import ScenarioError
 from iam_loadtest.scenario.load_file import parse_scenario
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.plan import make_plan
@@ -42,3 +45,10 @@ def test_a_mix_may_name_ready_made_workloads_which_have_no_trials_then() -> None
 def test_trials_are_planned_of_every_workload_or_of_those_named() -> None:
     assert {trial.workload for trial in make_plan(scenario()).trials} == set(WORKLOADS)
     assert {trial.workload for trial in make_plan(scenario(trials_of=["day"])).trials} == {"day"}
+
+
+def test_an_objective_may_be_about_the_chains_of_one_part_of_a_mix() -> None:
+    objective = {"workload": "day", "step": "workflow:session", "expect": "p95 < 1s"}
+    assert scenario(objectives=[objective]).objectives[0].step == "workflow:session"
+    with pytest.raises(ScenarioError, match="one of the steps there: issue, refresh, workflow:access, workflow:sess"):
+        scenario(objectives=[{**objective, "step": "workflow:login"}])
