@@ -37,11 +37,9 @@ def remarks(health: GeneratorHealth) -> tuple[Caution, ...]:
 
 
 def _throttling(health: GeneratorHealth, limits: Limits) -> Iterator[Caution]:
-    share = health.throttled_percent
-    if share is not None and share > limits.throttled_percent:
-        text = (
-            f"a CPU limit held the generator back for {share:.1f} % of the time (limit {limits.throttled_percent:g} %)"
-        )
+    share, limit = health.throttled_percent, limits.throttled_percent
+    if share is not None and share > limit:
+        text = f"a CPU limit held the generator back {share:.1f} % of the time, over all cores (limit {limit:g} %)"
         yield Caution("generator_throttled", text, "raise the CPU limit of its container, or start fewer workers in it")
 
 

@@ -38,7 +38,7 @@ def test_what_was_not_measured_spoils_nothing() -> None:
         (
             GeneratorHealth(throttled_percent=12.34),
             "generator_throttled",
-            "a CPU limit held the generator back for 12.3 % of the time (limit 1 %)",
+            "a CPU limit held the generator back 12.3 % of the time, over all cores (limit 1 %)",
             "raise the CPU limit of its container, or start fewer workers in it",
         ),
         (
