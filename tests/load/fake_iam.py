@@ -167,6 +167,7 @@ def _not_found(writer: Writer, grant: str) -> bool:
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 TWICE = 2 * (HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(GOOD), GOOD))
+BOMB = gzip.compress(bytes(1 << 23))
 MODES = {
     "ok": _simple(lambda w, g: _reply(w, GOOD, "200 OK", "X-Backend: node-1")),
     "pace": lambda w, g: _ok_after(w, 0.02),
@@ -186,7 +187,7 @@ MODES = {
     "no-token": _simple(lambda w, g: _reply(w, b'{"token_type": "Bearer"}')),
     "chunked": _simple(lambda w, g: _raw(w, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + _chunked(GOOD), True)),
     "gzip": _simple(lambda w, g: _reply(w, gzip.compress(GOOD), "200 OK", "Content-Encoding: gzip")),
-    "gzip-bomb": _simple(lambda w, g: _reply(w, gzip.compress(bytes(1 << 23)), "200 OK", "Content-Encoding: gzip")),
+    "gzip-bomb": _simple(lambda w, g: _reply(w, BOMB, "200 OK", "Content-Encoding: gzip")),
     "gzip-broken": _simple(lambda w, g: _reply(w, b"not gzip", "200 OK", "Content-Encoding: gzip")),
     "brotli": _simple(lambda w, g: _reply(w, b"?", "200 OK", "Content-Encoding: br")),
     "connection-close": _simple(lambda w, g: _reply(w, GOOD, "200 OK", "Connection: close") and False),

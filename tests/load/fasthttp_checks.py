@@ -24,7 +24,10 @@ from iam_loadtest.load.transports import transports
 from iam_loadtest.scenario.target import Target
 
 assert fasthttp
-SETTINGS = TransportSettings(timeout_s=0.5, connect_timeout_s=0.3)
+SETTINGS = TransportSettings(timeout_s=20, connect_timeout_s=20)
+QUICK = replace(SETTINGS, timeout_s=0.5)
+"""For servers that never come to an end."""
+ENDLESS = frozenset({"slow", "drip"})
 
 
 def request_of(url: str, mode: str) -> Request:
@@ -51,18 +54,23 @@ def send(make: Callable[[int], Transport], request: Request) -> list[list[object
         transport.close()
 
 
+def both(settings: TransportSettings) -> list[Callable[[int], Transport]]:
+    """The built-in client, and Locust's."""
+    return [transports(settings), transports(replace(settings, client="fasthttp"))]
+
+
 def main() -> None:
     url = f"http://127.0.0.1:{sys.argv[1]}/"
     found = {}
-    made = [transports(SETTINGS), transports(replace(SETTINGS, client="fasthttp"))]
+    made = both(SETTINGS)
     assert isinstance(made[1](0), FastHttpTransport)
     for mode in sys.argv[4:]:
-        found[mode] = [send(make, request_of(url, mode)) for make in made]
+        clients = both(QUICK) if mode in ENDLESS else made
+        found[mode] = [send(make, request_of(url, mode)) for make in clients]
     for address in ("http://127.0.0.1:1/token", "http://nothing.invalid/token"):
         found[address] = [send(make, Request("issue", address, {}, b"a=1")) for make in made]
     for bundle in (sys.argv[3], None):
-        settings = settings_of(Target(ca_bundle=bundle, timeout_s=5), Path())
-        secured = [transports(settings), transports(replace(settings, client="fasthttp"))]
+        secured = both(settings_of(Target(ca_bundle=bundle, timeout_s=20), Path()))
         found[f"bundle {bundle}"] = [send(make, Request("issue", sys.argv[2], {}, b"a=1")) for make in secured]
     sys.stdout.write(json.dumps(found))
 
