@@ -15,6 +15,7 @@ from iam_loadtest.analysis.distribution import Distribution, distribution_of
 from iam_loadtest.analysis.part import Part, PartCounter, all_requests
 from iam_loadtest.analysis.rows import Rows, UnreadableSamplesError, read_rows
 from iam_loadtest.analysis.server_count import count_cautions
+from iam_loadtest.analysis.stale_read import FollowedUp, read_followed_up
 from iam_loadtest.analysis.steadiness import Steadiness, SteadinessCounter
 from iam_loadtest.analysis.timeline import Timeline, TimelineCounter
 from iam_loadtest.analysis.validity import why_invalid
@@ -34,7 +35,8 @@ class TrialSummary:
     ``order`` is the trial's place in the running order of its run, from 1.
     ``steps`` are the requests, and where chains of several workloads are mixed, the chains of each; ``chain`` is of
     all of them together. ``steadiness`` is how throughput and p95 went over the window.
-    ``distribution`` is that of the successful chains; ``backends`` is empty where answers name none.
+    ``distribution`` is that of the successful chains; ``backends`` is empty where answers name none; ``followed_up``
+    are its stale reads that were sent again.
     """
 
     trial: Trial
@@ -49,6 +51,7 @@ class TrialSummary:
     steadiness: Steadiness = _UNKNOWN
     distribution: Distribution | None = None
     backends: tuple[Backend, ...] = ()
+    followed_up: tuple[FollowedUp, ...] = ()
     order: int = 0
 
     @property
@@ -112,6 +115,7 @@ def _summary(path: Path, trial: Trial, step_order: Sequence[str], halves: Steadi
         steadiness=steadiness,
         distribution=distribution_of(counters[WORKFLOW_STEP].latencies_us()) if WORKFLOW_STEP in counters else None,
         backends=backends.backends(),
+        followed_up=read_followed_up(path.parent),
     )
 
 

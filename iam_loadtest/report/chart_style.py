@@ -17,7 +17,7 @@ from iam_loadtest.report.palette import CARD, INK, LINE, MUTED
 WIDTH_IN = 4.4
 CAPTION_IN = 0.135
 CAPTION_CHARACTERS = 74
-PNG_DPI = 200
+PNG_DPI = 160
 ROW_IN = 0.25
 HEAD_IN = 0.27
 LINE_STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))

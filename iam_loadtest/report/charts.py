@@ -19,6 +19,7 @@ from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.metric import HEADLINE, NAME_OF, Metric
 from iam_loadtest.report.palette import Look, looks
 from iam_loadtest.report.share_charts import backend_chart, failure_chart
+from iam_loadtest.report.stale_reads import stale_chart
 from iam_loadtest.report.text import quoted, with_range
 from iam_loadtest.report.trial_charts import distribution_charts, timeline_charts
 
@@ -34,6 +35,7 @@ def all_charts(summary: RunSummary, comparisons: Sequence[Comparison]) -> list[C
             *curve_charts(summary),
             *distribution_charts(summary),
             *failure_chart(summary),
+            *stale_chart(summary),
             *_steps(summary),
             *backend_chart(summary),
             *timeline_charts(summary),

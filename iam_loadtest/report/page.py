@@ -103,7 +103,7 @@ def _context(summary: RunSummary, comparisons: Sequence[Comparison], charts: lis
         "demand": demand_table(carried(summary)),
         "curve_charts": [chart for chart in charts if chart.name.startswith("curve")],
         "ratio_charts": [chart for chart in charts if chart.name.startswith("ratio")],
-        "failure_charts": [chart for chart in charts if chart.name == "failures"],
+        "failure_charts": [chart for chart in charts if chart.name in {"failures", "stale_reads"}],
         "distribution_charts": [chart for chart in charts if chart.name.startswith("distribution")],
         "distributions": trial_tables.distribution_table(summary),
         "steadiness": trial_tables.steadiness_table(summary),
