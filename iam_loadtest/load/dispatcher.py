@@ -97,7 +97,8 @@ class Dispatcher:
 
     def take(self) -> int:
         """The intended start of the arrival that the calling user is to run now; waits for one."""
-        self._drop_expired(self._clock())
+        if self._waiting:
+            self._drop_expired(self._clock())
         due_us = self._waiting.popleft() if self._waiting else self._await_arrival()
         if self._clock() - due_us > LATE_US and due_us in self._window:
             self.tally.late += 1

@@ -211,3 +211,21 @@ def test_load_json_is_readable_by_anyone(tmp_path: Path, fake: FakeIam) -> None:
     assert document["status"] == "ok"
     assert document["marks"]["window_start_us"] < document["marks"]["window_end_us"] <= document["marks"]["ended_us"]
     assert set(steps(tmp_path / "out")) == {"issue", "refresh", "exchange", "workflow"}, "mixed runs every workload"
+
+
+def test_a_plain_run_of_an_open_model_starts_chains_by_the_clock(tmp_path: Path, fake: FakeIam) -> None:
+    """20 a second once all users run; users wait for arrivals, and those that wait when the test ends end at once."""
+    load = "load: {users: 4, workers: 1, arrival_rate_per_s: 20}\n"
+    (tmp_path / "open.yaml").write_text(f"name: open\ntopologies: {{one: {{provider: embedded}}}}\n{load}")
+    file = ("-f", str(LOCUSTFILES / "access_token.py"), "--scenario", "open.yaml", "--issuer", fake.issuer("ok"))
+    run = run_locust(*file, *HEADLESS, "-t", "2s", "--samples", "out", cwd=tmp_path, is_measured=False)
+    assert run.returncode == 0, run.stdout
+    result = read_load_result(tmp_path / "out")
+    assert result is not None
+    assert result.status is TrialStatus.OK, "late arrivals are a caution in a plain run"
+    arrivals, window_s = result.counts.arrivals, result.marks.window_s
+    assert arrivals is not None
+    assert window_s is not None
+    assert abs(arrivals.offered - 20 * window_s) <= 2
+    rows = steps(tmp_path / "out")
+    assert rows["issue"] == rows["workflow"] == arrivals.offered - arrivals.dropped
