@@ -33,6 +33,8 @@ GOOD = Response(200, b'{"access_token": "a", "token_type": "Bearer"}', "node-1")
 BROKEN = Response(500, b'{"error": "server_error"}')
 REFRESH = Request("refresh", "http://x/t", {}, b"refresh_token=r", "POST", "refresh_token")
 QUICK = (1, 2, 3, 4)
+TIMER_US = 5_000
+"""A timer of the event loop may end this much before its time, where the loop was busy when it was set."""
 
 
 class Node:
@@ -85,7 +87,7 @@ def test_a_refusal_is_tried_again_until_it_is_something_else(
     assert (started_us, step, refused_by) == (sent_us, "refresh", "node-2")
     assert (by, tried, ended) == (accepted_by, tries, result)
     assert (visible_after_us is not None) == (result == "accepted")
-    assert visible_after_us is None or visible_after_us >= QUICK[tries - 1] * 1000
+    assert visible_after_us is None or visible_after_us >= QUICK[tries - 1] * 1000 - TIMER_US
     assert taken["tries"] == {"refresh": tries}
     assert node.sent == [REFRESH] * tries
     assert node.closed == 1
@@ -187,7 +189,7 @@ load: {users: 4, spawn_rate_per_s: 12, warm_up: 0s, duration: 1500ms, cool_down:
 def test_a_trial_confirms_its_stale_reads_and_every_request_that_the_iam_counted_is_accounted_for(
     tmp_path: Path,
 ) -> None:
-    """Tried again after 5, 10, 20 and 50 ms in vain, after 100 ms or later with success."""
+    """Tokens are known after 80 ms, so that a try is accepted sooner or later, and counted apart from the samples."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Lagging) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         issuer = f"http://127.0.0.1:{server.server_port}/"
@@ -209,6 +211,8 @@ def test_a_trial_confirms_its_stale_reads_and_every_request_that_the_iam_counted
     with (tmp_path / "stale_reads.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == sum(counts.stale_reads.values()) - counts.stale_reads["not_followed"]
-    accepted = [int(row["visible_after_us"]) for row in rows if row["result"] == "accepted"]
-    assert min(accepted) >= 80_000 - 50_000, "the refusal itself may come late on a busy machine"
+    for row in rows:
+        if row["result"] == "accepted":
+            due_us = SCHEDULE_MS[int(row["tries"]) - 1] * 1000
+            assert int(row["visible_after_us"]) >= due_us - TIMER_US
     assert json.loads((tmp_path / "load.json").read_text())["counts"]["stale_reads"] == counts.stale_reads

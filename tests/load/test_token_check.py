@@ -40,13 +40,13 @@ def check(
 
 
 def token(key: Any = KEY, algorithm: str = "RS256", kid: str = "k1", **claims: Any) -> str:
-    payload = {"iss": ISSUER, "exp": int(time.time()) + 60, "sub": "ada", **claims}
+    payload = {"iss": ISSUER, "exp": int(time.time()) + 86_400, "sub": "ada", **claims}
     return jwt.encode(payload, key, algorithm, {"kid": kid})
 
 
 def by_hand(header: dict[str, str], signature: bytes = b"") -> str:
     """A token that no library would make."""
-    claims = {"iss": ISSUER, "exp": int(time.time()) + 60}
+    claims = {"iss": ISSUER, "exp": int(time.time()) + 86_400}
     parts = [json.dumps(header, separators=(",", ":")).encode(), json.dumps(claims).encode(), signature]
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
 
