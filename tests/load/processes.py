@@ -171,8 +171,8 @@ class TrialProcesses:
             self.issuer,
             str(self.directory),
             self.overrides,
-            self.workers_wait_s,
-            self.worker_command,
+            workers_wait_s=self.workers_wait_s,
+            worker_command=self.worker_command,
         )
         write_trial_spec(self.directory / "spec.json", spec)
         port = str(free_port())
