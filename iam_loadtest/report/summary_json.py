@@ -11,6 +11,7 @@ from iam_loadtest.analysis.estimate import Estimate
 from iam_loadtest.analysis.part import ALL_REQUESTS, Part
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.analysis.trial_summary import TrialSummary
+from iam_loadtest.report.findings_json import findings_document, rounded, steadiness_document
 
 SUMMARY_FORMAT = 1
 _RATES = ("throughput_per_s", "attempted_per_s")
@@ -40,6 +41,7 @@ def summary_document(summary: RunSummary, comparisons: Sequence[Comparison]) -> 
         "workloads": list(summary.workloads),
         "cells": [_cell(cell) for cell in summary.cells],
         "comparisons": [comparison_document(one) for one in comparisons],
+        **findings_document(summary),
         "trials": [_trial(one) for one in summary.trials],
     }
 
@@ -60,7 +62,7 @@ def _combined(part: CombinedPart) -> dict[str, Any]:
     return {
         "requests": part.requests,
         "failed": part.failed,
-        "failure_share": _number(part.failure_share),
+        "failure_share": rounded(part.failure_share),
         "outcomes": dict(part.outcomes),
         **{name: _estimate(getattr(part, name)) for name in _estimates_of(part.name)},
     }
@@ -78,28 +80,28 @@ def comparison_document(one: Comparison) -> dict[str, Any]:
         "topology": one.topology,
         "metric": one.metric.name,
         "margin": one.margin,
-        "ratio": _number(one.ratio),
-        "ci95_low": _number(one.low),
-        "ci95_high": _number(one.high),
+        "ratio": rounded(one.ratio),
+        "ci95_low": rounded(one.low),
+        "ci95_high": rounded(one.high),
         "p_value_holm": None if one.p_value is None else float(f"{one.p_value:.6g}"),
         "verdict": one.verdict and str(one.verdict),
         "material": one.is_material,
         "trials_to_resolve": one.trials_to_resolve,
-        "detectable": _number(one.detectable),
-        "sd_log": _number(one.sd_log),
-        "drift_per_trial": one.drift and _number(one.drift.per_trial),
+        "detectable": rounded(one.detectable),
+        "sd_log": rounded(one.sd_log),
+        "drift_per_trial": one.drift and rounded(one.drift.per_trial),
         "not_ranked_because": one.not_ranked,
     }
 
 
 def _estimate(one: Estimate) -> dict[str, Any]:
     return {
-        "geometric_mean": _number(one.value),
-        "minimum": _number(one.minimum),
-        "maximum": _number(one.maximum),
-        "ci95_low": _number(one.interval[0]) if one.interval else None,
-        "ci95_high": _number(one.interval[1]) if one.interval else None,
-        "sd_log": _number(one.sd_log),
+        "geometric_mean": rounded(one.value),
+        "minimum": rounded(one.minimum),
+        "maximum": rounded(one.maximum),
+        "ci95_low": rounded(one.interval[0]) if one.interval else None,
+        "ci95_high": rounded(one.interval[1]) if one.interval else None,
+        "sd_log": rounded(one.sd_log),
         "trials": one.trials,
     }
 
@@ -117,7 +119,7 @@ def _trial(one: TrialSummary) -> dict[str, Any]:
         "excluded_because": one.excluded,
         "window_s": one.window_s,
         "rows": one.rows,
-        "half_change": _number(one.half_change),
+        "steadiness": steadiness_document(one.steadiness),
         "cautions": [caution.kind for caution in one.cautions],
         "requests": _part(one.requests),
         "chain": _part(one.chain),
@@ -131,10 +133,10 @@ def _part(part: Part | None) -> dict[str, Any] | None:
     document: dict[str, Any] = {
         "requests": part.requests,
         "failed": part.failed,
-        "failure_share": _number(part.failure_share),
+        "failure_share": rounded(part.failure_share),
         "outcomes": dict(part.outcomes),
-        "throughput_per_s": _number(part.throughput_per_s),
-        "attempted_per_s": _number(part.attempted_per_s),
+        "throughput_per_s": rounded(part.throughput_per_s),
+        "attempted_per_s": rounded(part.attempted_per_s),
     }
     if part.name != ALL_REQUESTS:
         document.update({name: _milliseconds(part, name) for name in _LATENCIES})
@@ -144,7 +146,3 @@ def _part(part: Part | None) -> dict[str, Any] | None:
 def _milliseconds(part: Part, name: str) -> float | None:
     value_us: int | None = getattr(part.latency, name.replace("_ms", "_us"))
     return None if value_us is None else value_us / 1000
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.12g}")

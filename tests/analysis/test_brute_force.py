@@ -59,6 +59,8 @@ def _ours(summary: TrialSummary) -> Figures:
         part.name: (
             part.requests,
             part.throughput_per_s,
+            part.attempted_per_s,
+            part.failure_share,
             part.latency.p50_us,
             part.latency.p80_us,
             part.latency.p95_us,
@@ -72,7 +74,10 @@ def _ours(summary: TrialSummary) -> Figures:
 
 def _by_duckdb(samples: Path) -> Figures:
     rows = duckdb.execute(DUCKDB, [str(samples), START_US, END_US]).fetchall()
-    return {step: (count, ok / 2, *(found or [None] * 5), highest) for step, count, ok, found, highest in rows}
+    return {
+        step: (count, ok / 2, count / 2, (count - ok) / count, *(found or [None] * 5), highest)
+        for step, count, ok, found, highest in rows
+    }
 
 
 def _by_pandas(samples: Path) -> Figures:
@@ -83,7 +88,7 @@ def _by_pandas(samples: Path) -> Figures:
         good = own[own["outcome"] == "ok"]
         latency = good["latency_us"].astype("int64") + good["late_us"].astype("int64")
         quantiles = [_quantile(latency, p) for p in (500, 800, 950, 990, 999, 1000)]
-        figures[str(step)] = (len(own), len(good) / 2, *quantiles)
+        figures[str(step)] = (len(own), len(good) / 2, len(own) / 2, (len(own) - len(good)) / len(own), *quantiles)
     return figures
 
 
