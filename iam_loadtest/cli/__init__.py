@@ -30,6 +30,7 @@ _COMMANDS = {
     "compare": ("iam_loadtest.cli.compare:compare", "Hold one run against another."),
     "null-iam": ("iam_loadtest.cli.null_iam:null_iam", "Run the null token server: a fixed answer, at once."),
     "calibrate": ("iam_loadtest.cli.calibrate:calibrate", "Measure what the load generator itself can do here."),
+    "lab": ("iam_loadtest.cli.lab:lab", "Build a geo-distributed deployment on this machine."),
     "schema": ("iam_loadtest.cli.schema:schema", "Print the JSON Schema of scenario files."),
 }
 

@@ -42,7 +42,7 @@ def is_built_in(summary: RunSummary, topology: str) -> bool:
     """Whether the topology is the built-in stand-in, on the machine of the load generator."""
     provider = topology_facts(summary, topology).get("provider")
     kind = provider.get("kind") if isinstance(provider, Mapping) else provider
-    return kind == "embedded"
+    return kind in {"embedded", "lab"}
 
 
 def _arrivals(load: Mapping[str, Any]) -> list[str]:

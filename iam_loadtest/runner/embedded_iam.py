@@ -18,10 +18,12 @@ import requests
 from iam_loadtest.errors import SecretMissingError
 from iam_loadtest.oidc.redact import redact
 from iam_loadtest.oidc.request_kind import RequestKind
+from iam_loadtest.results.lab_state import NODE_HEADER
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.process import Process, end_processes, start_process
+from iam_loadtest.scenario.iam_flags import iam_flags
 from iam_loadtest.scenario.model import Scenario
-from iam_loadtest.scenario.topology import EmbeddedTopology, IamSettings
+from iam_loadtest.scenario.topology import EmbeddedTopology
 
 IAM_LOG = "iam.log"
 _READY_FILE = "iam-ready.json"
@@ -35,9 +37,10 @@ _UNCOUNTED = frozenset({RequestKind.DISCOVERY, RequestKind.JWKS, RequestKind.LOG
 
 @dataclass(frozen=True)
 class EmbeddedIam:
-    """A running built-in IAM."""
+    """A running built-in IAM. ``nodes`` are its frontends where they are counted apart, behind a balancer."""
 
     issuer: str
+    nodes: tuple[str, ...] = ()
 
     def requests_by_kind(self) -> Counter[str]:
         """How many requests it has answered since its start, by grant or kind, over all frontends.
@@ -46,15 +49,24 @@ class EmbeddedIam:
 
         Raises TrialFailedError where it does not answer.
         """
-        try:
-            answer = requests.get(self.issuer + "metrics", timeout=10)
-            answer.raise_for_status()
-        except requests.RequestException as error:
-            raise TrialFailedError(f"the built-in IAM did not answer GET /metrics; see {IAM_LOG}.") from error
+        if not self.nodes:
+            return _count(self.issuer, {})
         counts: Counter[str] = Counter()
-        for endpoint, grant, count in _COUNT.findall(answer.text):
-            counts[grant or endpoint] += int(count)
+        for node in self.nodes:
+            counts += _count(self.issuer, {NODE_HEADER: node})
         return counts
+
+
+def _count(issuer: str, headers: Mapping[str, str]) -> Counter[str]:
+    try:
+        answer = requests.get(issuer + "metrics", headers=headers, timeout=10)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise TrialFailedError(f"the built-in IAM did not answer GET /metrics; see {IAM_LOG}.") from error
+    counts: Counter[str] = Counter()
+    for endpoint, grant, count in _COUNT.findall(answer.text):
+        counts[grant or endpoint] += int(count)
+    return counts
 
 
 @contextmanager
@@ -95,28 +107,8 @@ def _command(topology: EmbeddedTopology, ready_file: Path) -> Sequence[str]:
     return [
         *(sys.executable, "-m", "iam_loadtest", "iam"),
         *("--port", "0", "--workers", str(topology.frontends), "--ready-file", str(ready_file)),
-        *_flags(topology.settings),
+        *iam_flags(topology.settings),
     ]
-
-
-def _flags(settings: IamSettings) -> Iterator[str]:
-    switches = {
-        "--algorithm": settings.algorithm,
-        "--store-access-tokens": _word(settings.store_access_tokens, "on", "off"),
-        "--clear-on-refresh": _word(settings.clear_access_tokens_on_refresh, "on", "off"),
-        "--refresh-tokens": _word(settings.rotate_refresh_tokens, "rotate", "reuse"),
-        "--extra-statements": settings.extra_statements,
-        "--error-style": settings.error_style,
-        "--retry-deadlocks": settings.retry_deadlocks,
-        "--users": settings.users,
-    }
-    for flag, value in switches.items():
-        if value is not None:
-            yield from (flag, str(value))
-
-
-def _word(switch: bool | None, yes: str, no: str) -> str | None:
-    return None if switch is None else yes if switch else no
 
 
 def _environment(topology: EmbeddedTopology, directory: Path) -> Mapping[str, str]:
@@ -133,13 +125,14 @@ def _await_ready(process: Process, ready_file: Path, log: Path) -> str:
     deadline = time.monotonic() + _READY_WITHIN_S
     while not ready_file.exists():
         if process.poll() is not None:
-            raise TrialFailedError(f"the built-in IAM ended with exit code {process.returncode}: {_last_line(log)}.")
+            raise TrialFailedError(f"the built-in IAM ended with exit code {process.returncode}: {last_line(log)}.")
         if time.monotonic() >= deadline:
             raise TrialFailedError(f"the built-in IAM was not ready within {_READY_WITHIN_S:.0f}s; see {log.name}.")
         time.sleep(_POLL_S)
     return str(json.loads(ready_file.read_text(encoding="utf-8"))["issuer"])
 
 
-def _last_line(log: Path) -> str:
+def last_line(log: Path) -> str:
+    """What a program said last, without tokens, for a reason."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return redact(lines[-1]) if lines else "it printed nothing"

@@ -12,7 +12,7 @@ from iam_loadtest.oidc.discovery import LOOPBACK_HOSTS
 from iam_loadtest.results.run import RunInfo
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.portable import proxies_of, secrets_of
-from iam_loadtest.scenario.topology import EmbeddedTopology
+from iam_loadtest.scenario.topology import UrlTopology
 from iam_loadtest.scenario.worker_trust import parse_origin, urls_of
 
 DEFAULT_PORT = 5557
@@ -74,5 +74,5 @@ def require_same_workers(info: RunInfo, scenario: Scenario, count: int | None) -
 def _urls_of(scenario: Scenario) -> Iterator[str]:
     """All that is connected to; the built-in IAM takes a free port of this machine for each trial."""
     for name, topology in scenario.topologies.items():
-        issuer = "http://127.0.0.1:*" if isinstance(topology, EmbeddedTopology) else topology.issuer
+        issuer = topology.issuer if isinstance(topology, UrlTopology) else "http://127.0.0.1:*"
         yield from urls_of(scenario.target_of(name), issuer)

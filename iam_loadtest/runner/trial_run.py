@@ -29,10 +29,11 @@ from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.hook import hook_environment, run_hook
 from iam_loadtest.runner.interruption import Interruption
+from iam_loadtest.runner.lab_iam import lab_iam
 from iam_loadtest.runner.load_processes import SPEC_FILE, LoadInterruptedError, run_load
 from iam_loadtest.runner.preflight import Preflight, failed_step
 from iam_loadtest.scenario.model import Scenario
-from iam_loadtest.scenario.topology import EmbeddedTopology
+from iam_loadtest.scenario.topology import EmbeddedTopology, LabTopology, UrlTopology
 from iam_loadtest.scenario.trial_spec import LOCAL_WORKERS_WAIT_S, TrialSpec
 
 
@@ -137,6 +138,9 @@ def running_topology(scenario: Scenario, topology: str, directory: Path) -> Iter
     if isinstance(noun, EmbeddedTopology):
         with embedded_iam(noun, directory) as server:
             yield server.issuer, server
+    elif isinstance(noun, LabTopology):
+        with lab_iam(noun, directory) as lab:
+            yield lab.issuer, lab
     else:
         yield noun.issuer, None
 
@@ -184,7 +188,7 @@ def _after_trial(context: TrialContext, planned: PlannedTrial, directory: Path, 
 
 def _issuer_told(scenario: Scenario, topology: str) -> str:
     noun = scenario.topologies[topology]
-    return "" if isinstance(noun, EmbeddedTopology) else noun.issuer
+    return noun.issuer if isinstance(noun, UrlTopology) else ""
 
 
 def _spec(context: TrialContext, planned: PlannedTrial, issuer: str, directory: Path) -> TrialSpec:

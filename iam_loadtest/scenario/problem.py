@@ -13,9 +13,9 @@ from pydantic_core import ErrorDetails
 
 from iam_loadtest.scenario.fields import NAME_HELP
 from iam_loadtest.scenario.model import Scenario
-from iam_loadtest.scenario.topology import EmbeddedTopology, UrlTopology
+from iam_loadtest.scenario.topology import EmbeddedTopology, LabTopology, UrlTopology
 
-_PROVIDERS: Mapping[str, type[BaseModel]] = {"url": UrlTopology, "embedded": EmbeddedTopology}
+_PROVIDERS: Mapping[str, type[BaseModel]] = {"url": UrlTopology, "embedded": EmbeddedTopology, "lab": LabTopology}
 _NOT_WRITTEN: Mapping[int | str, Collection[str]] = {"topologies": _PROVIDERS, "workloads": ("steps",)}
 _SECTIONS_WITH_SECRETS = frozenset({"clients", "users"})
 _SHOWN_THERE = frozenset({"id", "auth", "pattern", "first", "last", "[key]"})
@@ -104,12 +104,12 @@ def _section_of(key: str) -> str | None:
 
 
 def _no_provider(name: str, _keys: Sequence[str], _error: ErrorDetails) -> str:
-    return f"{name}.provider is missing; write provider: embedded or provider: url"
+    return f"{name}.provider is missing; write provider: embedded, provider: lab or provider: url"
 
 
 def _unknown_provider(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
     given = error["input"].get("provider") if isinstance(error["input"], Mapping) else None
-    return f"{name}.provider is {_shown(given, keys)}; it must be embedded or url"
+    return f"{name}.provider is {_shown(given, keys)}; it must be embedded, lab or url"
 
 
 def _own_rule(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
@@ -117,7 +117,7 @@ def _own_rule(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
     if words.startswith("cannot"):
         return f"{name} {words}"
     if isinstance(error["input"], Mapping) and not words.startswith("must"):
-        names_a_key = words.split(" ", 1)[0] in _known_keys(error["loc"])
+        names_a_key = re.split(r"[ .]", words, maxsplit=1)[0] in _known_keys(error["loc"])
         return f"{name}.{words}" if names_a_key else f"{name} {words}"
     return f"{name} is {_shown(error['input'], keys)}; it {words}"
 

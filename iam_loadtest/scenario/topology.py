@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from iam_loadtest.scenario.fields import Factor, Name, Noun, Switch, Url, Whole
 from iam_loadtest.scenario.hook import Hooks
+from iam_loadtest.scenario.lab import EachCluster, LabDatabase, LabLink, default_nodes, lab_factors
 from iam_loadtest.scenario.target import Target
 
 
@@ -52,4 +53,51 @@ class EmbeddedTopology(_Topology):
     settings: IamSettings = Field(default_factory=IamSettings, description="settings of the built-in IAM")
 
 
-Topology = Annotated[UrlTopology | EmbeddedTopology, Field(discriminator="provider")]
+class LabTopology(_Topology):
+    """Clusters with frontends, databases and a balancer, built on this machine for each trial.
+
+    ``factors`` holds what follows from the other keys, with the file's own entries on top.
+    """
+
+    provider: Literal["lab"]
+    frontends: EachCluster = Field(default=(1,), description="frontends in each cluster")
+    database: LabDatabase = Field(default_factory=LabDatabase, description="where the frontends keep tokens")
+    link: LabLink = Field(default_factory=LabLink, description="the network between the clusters")
+    balancer: Literal["roundrobin", "leastconn", "sticky"] = Field(
+        default="roundrobin", description="how HAProxy chooses a frontend"
+    )
+    sessions: Literal["none", "redis-sentinel"] = Field(
+        default="none", description="web sessions in the database, or in Redis that Sentinel watches"
+    )
+    settings: IamSettings = Field(default_factory=IamSettings, description="settings of the frontends")
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Database servers in each cluster."""
+        return self.database.nodes or default_nodes(self.database.kind, self.frontends)
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        kind, clusters, members = self.database.kind, len(self.frontends), sum(self.nodes)
+        if len(self.nodes) != clusters:
+            raise ValueError(f"database.nodes must have {clusters} entries, one for each cluster of frontends")
+        if kind == "sqlite" and (clusters > 1 or members):
+            raise ValueError("database.kind cannot be sqlite with several clusters or nodes; a file is in one place")
+        if kind == "mariadb" and members != 1:
+            raise ValueError("database.nodes must add up to 1 with kind: mariadb; take replication or galera for more")
+        if kind in {"replication", "galera"} and members < 2:
+            raise ValueError(f"database.nodes must add up to 2 or more with kind: {kind}")
+        if kind != "sqlite" and not self.nodes[0]:
+            raise ValueError("database.nodes must begin with 1 or more; the first cluster has the first server")
+        if clusters == 1 and self.link != LabLink():
+            raise ValueError("link is between clusters; give frontends for two, such as frontends: [3, 2]")
+        return self
+
+    @model_validator(mode="after")
+    def _add_factors(self) -> Self:
+        known = lab_factors(self.frontends, self.nodes, self.database.kind, self.link, self.balancer, self.sessions)
+        object.__setattr__(self, "factors", {**known, **self.factors})
+        return self
+
+
+Topology = Annotated[UrlTopology | EmbeddedTopology | LabTopology, Field(discriminator="provider")]

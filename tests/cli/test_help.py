@@ -77,7 +77,7 @@ def test_all_problems_of_a_scenario_are_printed(tmp_path: Path, capsys: pytest.C
     assert called.code == 1
     assert called.err.splitlines() == [
         f"{path}: name is 'bad one'; a name is 1 to 40 letters, digits, - and _, starting with a letter or digit.",
-        f"{path}: topologies.one.provider is 'cloud'; it must be embedded or url.",
+        f"{path}: topologies.one.provider is 'cloud'; it must be embedded, lab or url.",
     ]
 
 

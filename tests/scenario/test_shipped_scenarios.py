@@ -19,6 +19,7 @@ from iam_loadtest.scenario.client import Client, Users
 from iam_loadtest.scenario.demand import Demand
 from iam_loadtest.scenario.error_rule import ErrorRule
 from iam_loadtest.scenario.hook import Hook, Hooks
+from iam_loadtest.scenario.lab import LabDatabase, LabLink
 from iam_loadtest.scenario.limits import Limits
 from iam_loadtest.scenario.load import Load, Stage
 from iam_loadtest.scenario.load_file import load_scenario, parse_scenario
@@ -29,7 +30,7 @@ from iam_loadtest.scenario.plan import make_plan
 from iam_loadtest.scenario.schema import scenario_schema
 from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target
-from iam_loadtest.scenario.topology import EmbeddedTopology, IamSettings, UrlTopology
+from iam_loadtest.scenario.topology import EmbeddedTopology, IamSettings, LabTopology, UrlTopology
 from iam_loadtest.scenario.validity import Validity
 from iam_loadtest.scenario.workload import Workload
 from iam_loadtest.units import parse_duration_s
@@ -42,7 +43,7 @@ NOUNS: dict[str, type[BaseModel]] = {
     noun.__name__: noun
     for noun in (
         *(Scenario, Client, Users, Step, Workload, Load, Stage, Limits, Target, Hooks, Hook),
-        *(UrlTopology, EmbeddedTopology, IamSettings, ErrorRule, Objective),
+        *(UrlTopology, EmbeddedTopology, LabTopology, LabDatabase, LabLink, IamSettings, ErrorRule, Objective),
         *(Margins, Validity, Demand),
     )
 }

@@ -1,0 +1,193 @@
+"""The lab's network: a namespace per host, a router per cluster, a link from the first to each other one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import struct
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.lab import delay_line, kernel
+from iam_loadtest.lab.plan import (
+    PREFIX,
+    Host,
+    LabPlan,
+    link_addresses,
+    network_of,
+    router_address,
+    router_name,
+)
+from iam_loadtest.lab.process import Server, run, run_ip, start
+from iam_loadtest.lab.program import find_program
+from iam_loadtest.lab.tun import open_tun
+from iam_loadtest.lab.vpn import LinkEnd, build_tunnel
+from iam_loadtest.scenario.lab import LabLink
+
+LinkKind = Literal["none", "veth", "netem", "tun"]
+_QUEUE_PACKETS = 20_000
+_PROBES = 9
+_PROBE_PORT = 9
+_PROBE_TIMEOUT_S = 2.5
+_TRIAL_DEVICE = "on-trial"
+
+
+def build_hosts(plan: LabPlan) -> None:
+    """Routers and hosts of every cluster, each host with one address and a way to 10.77.0.0/16, to nowhere else.
+
+    Without a default route a look-up of names fails at once; with one that leads nowhere it would wait for seconds.
+    """
+    clusters = range(1, plan.clusters + 1)
+    names = [*(router_name(cluster) for cluster in clusters), *(host.name for host in plan.hosts)]
+    run_ip([f"netns add {name}" for name in names])
+    for cluster in clusters:
+        hosts = plan.in_cluster(cluster)
+        run_ip(_router_lines(cluster, hosts), router_name(cluster))
+        with kernel.in_network(router_name(cluster)):
+            Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
+        for host in hosts:
+            run_ip(_host_lines(host), host.name)
+
+
+def build_links(plan: LabPlan, link: LabLink, logs: Path) -> tuple[LinkKind, list[Server]]:
+    """The links from the first cluster to each other one: how latency is made, and the processes that make it."""
+    if plan.clusters == 1:
+        return "none", []
+    kind = _kind_of(link)
+    servers = []
+    for cluster in range(2, plan.clusters + 1):
+        if kind == "tun":
+            servers.append(_delay_line(cluster, link, logs))
+        else:
+            _veth_link(cluster)
+        _address_link(cluster)
+        if kind == "netem":
+            _netem(cluster, link)
+        if link.vpn == "wireguard":
+            servers += build_tunnel(cluster, _ends(cluster), logs)
+    return kind, servers
+
+
+def measure_rtt_s(first: Host, second: Host) -> float | None:
+    """The median round trip of a small UDP packet between two hosts; None where none came back."""
+    with _udp_socket(first) as near, _udp_socket(second) as far:
+        trips = [trip for number in range(_PROBES) if (trip := _round_trip_s(near, far, second, number))]
+    return statistics.median(trips) if trips else None
+
+
+def kernel_has_netem() -> bool:
+    """Whether this kernel can delay packets itself, found out on a device made for it; call it inside the lab."""
+    return _can_make("dummy", "tc", "qdisc", "add", "dev", _TRIAL_DEVICE, "root", "netem", "delay", "1ms")
+
+
+def kernel_has_wireguard() -> bool:
+    """Whether this kernel has WireGuard, found out in the same way."""
+    return _can_make("wireguard")
+
+
+def _can_make(kind: str, *then: str) -> bool:
+    try:
+        run(["ip", "link", "add", _TRIAL_DEVICE, "type", kind])
+        try:
+            if then:
+                run(then)
+        finally:
+            run(["ip", "link", "del", _TRIAL_DEVICE])
+    except (UserError, OSError):
+        return False
+    return True
+
+
+def _kind_of(link: LabLink) -> LinkKind:
+    """A bare veth pair where nothing is to be delayed or lost: a delay line costs something even at 0 ms."""
+    if not (link.rtt_s or link.jitter_s or link.loss):
+        return "veth"
+    return "netem" if find_program("tc") and kernel_has_netem() else "tun"
+
+
+def _router_lines(cluster: int, hosts: Sequence[Host]) -> Iterator[str]:
+    yield "link set lo up"
+    yield "link add br0 type bridge forward_delay 0"
+    yield f"addr add {router_address(cluster)}/24 dev br0"
+    yield "link set br0 up"
+    for number, host in enumerate(hosts, start=1):
+        yield f"link add port{number} type veth peer name eth0 netns {host.name}"
+        yield f"link set port{number} master br0 up"
+
+
+def _host_lines(host: Host) -> Iterator[str]:
+    yield "link set lo up"
+    yield f"addr add {host.address}/24 dev eth0"
+    yield "link set eth0 up"
+    yield f"route add {PREFIX}.0.0/16 via {router_address(host.cluster)}"
+
+
+def _ends(cluster: int) -> tuple[LinkEnd, LinkEnd]:
+    """Both ends of a link; behind the first router's is one cluster, behind the other's all the rest of the lab."""
+    hub, spoke = link_addresses(cluster)
+    return (
+        LinkEnd(router_name(1), f"wan{cluster}", hub, network_of(cluster)),
+        LinkEnd(router_name(cluster), f"wan{cluster}", spoke, f"{PREFIX}.0.0/16"),
+    )
+
+
+def _veth_link(cluster: int) -> None:
+    hub, spoke = _ends(cluster)
+    run_ip([f"link add {hub.device} type veth peer name {spoke.device} netns {spoke.router}"], hub.router)
+
+
+def _delay_line(cluster: int, link: LabLink, logs: Path) -> Server:
+    descriptors = [open_tun(end.router, end.device) for end in _ends(cluster)]
+    delays = [str(round(seconds * 1e6)) for seconds in (link.rtt_s / 2, link.jitter_s)]
+    program = [sys.executable, "-I", "-S", delay_line.__file__, *map(str, descriptors), *delays, str(link.loss)]
+    name = f"delay-line-{cluster}"
+    server = start(name, program, logs / f"{name}.log", descriptors=descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return server
+
+
+def _address_link(cluster: int) -> None:
+    hub, spoke = _ends(cluster)
+    for own, other in ((hub, spoke), (spoke, hub)):
+        lines = [
+            f"addr add {own.address} peer {other.address} dev {own.device}",
+            f"link set {own.device} mtu 1500 txqueuelen {_QUEUE_PACKETS} up",
+            f"route add {own.behind} via {other.address} dev {own.device}",
+        ]
+        run_ip(lines, own.router)
+
+
+def _netem(cluster: int, link: LabLink) -> None:
+    jitter = [f"{link.jitter_s * 1000:g}ms"] if link.jitter_s else []
+    loss = ["loss", f"{link.loss * 100:g}%"] if link.loss else []
+    for end in _ends(cluster):
+        delay = ["delay", f"{link.rtt_s * 500:g}ms", *jitter, *loss, "limit", str(_QUEUE_PACKETS)]
+        run(["tc", "-n", end.router, "qdisc", "add", "dev", end.device, "root", "netem", *delay])
+
+
+def _udp_socket(host: Host) -> socket.socket:
+    """A socket of a host's network; it stays in that network wherever this process goes."""
+    with kernel.in_network(host.name):
+        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        opened.settimeout(_PROBE_TIMEOUT_S)
+        opened.bind((host.address, _PROBE_PORT))
+        return opened
+
+
+def _round_trip_s(near: socket.socket, far: socket.socket, far_host: Host, number: int) -> float | None:
+    sent = struct.pack("!I", number)
+    began_s = time.monotonic()
+    try:
+        near.sendto(sent, (far_host.address, _PROBE_PORT))
+        packet, back = far.recvfrom(64)
+        far.sendto(packet, back)
+        near.recvfrom(64)
+    except TimeoutError:
+        return None
+    return time.monotonic() - began_s

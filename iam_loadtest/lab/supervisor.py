@@ -1,0 +1,128 @@
+"""Process 1 of a lab: builds it step by step, then watches its servers until it is told to end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.lab.balancer import start_balancer
+from iam_loadtest.lab.database import start_databases
+from iam_loadtest.lab.frontend import start_frontends
+from iam_loadtest.lab.network import build_hosts, build_links, measure_rtt_s
+from iam_loadtest.lab.plan import LabPlan, Role, plan_of
+from iam_loadtest.lab.process import Server, last_words, run_ip
+from iam_loadtest.lab.sessions import sessions_url, start_sessions
+from iam_loadtest.results.lab_state import LabState, write_lab_state
+from iam_loadtest.scenario.iam_flags import iam_flags
+from iam_loadtest.scenario.topology import LabTopology
+
+_WATCH_S = 0.25
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be built: a topology, the directory to build it in, the open public socket and its address."""
+
+    topology: LabTopology
+    base: Path
+    public_socket: int
+    issuer: str
+
+
+def supervise(order: Order) -> int:
+    """Build the lab and stay until a KeyboardInterrupt; returns an exit code only where it cannot be built.
+
+    It must be process 1 of its namespaces: nothing is taken down here, the kernel ends the rest with it.
+    """
+    state = LabState("starting", order.issuer)
+    write_lab_state(order.base, state)
+    try:
+        state, servers = _build(order, state)
+        write_lab_state(order.base, state)
+    except UserError as error:
+        write_lab_state(order.base, replace(state, phase="failed", problem=str(error)))
+        return 1
+    while True:
+        time.sleep(_WATCH_S)
+        state, servers = _watch(order.base, state, servers)
+
+
+def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
+    topology, base, plan = order.topology, order.base, plan_of(order.topology)
+    flags = list(iam_flags(topology.settings))
+    took_s: dict[str, float] = {}
+    with _timed("network", took_s):
+        run_ip(["link set lo up"])
+        build_hosts(plan)
+        link, servers = build_links(plan, topology.link, base / "logs")
+    with _timed("databases", took_s):
+        servers += start_databases(topology, plan, base, flags)
+    with _timed("sessions", took_s):
+        servers += start_sessions(plan, base)
+    with _timed("frontends", took_s):
+        servers += start_frontends(topology, plan, base, order.issuer, sessions_url(plan))
+    with _timed("balancer", took_s):
+        servers.append(start_balancer(plan, base, order.public_socket, topology.balancer))
+    ready = replace(
+        state,
+        phase="ready",
+        nodes=tuple(host.name for host in plan.of(Role.FRONTEND)),
+        hosts={host.name: host.address for host in plan.hosts},
+        link=link if topology.link.vpn == "none" else f"{link}+{_vpn_name(servers)}",
+        rtt_ms=_measured_rtt_ms(plan),
+        took_s=took_s,
+    )
+    return ready, servers
+
+
+@contextmanager
+def _timed(step: str, took_s: dict[str, float]) -> Iterator[None]:
+    began_s = time.monotonic()
+    yield
+    took_s[step] = round(time.monotonic() - began_s, 2)
+
+
+def _vpn_name(servers: Sequence[Server]) -> str:
+    """wireguard-go where the kernel has no WireGuard of its own: the two differ in speed."""
+    return "wireguard-go" if any(server.name.startswith("wireguard-go") for server in servers) else "wireguard"
+
+
+def _measured_rtt_ms(plan: LabPlan) -> dict[str, float | None]:
+    first = plan.of(Role.BALANCER)[0]
+    found = {}
+    for cluster in range(2, plan.clusters + 1):
+        rtt_s = measure_rtt_s(first, plan.in_cluster(cluster)[0])
+        found[f"1-{cluster}"] = None if rtt_s is None else round(rtt_s * 1000, 2)
+    return found
+
+
+def _watch(base: Path, state: LabState, servers: list[Server]) -> tuple[LabState, list[Server]]:
+    """Write down which servers have ended; those that run on."""
+    ended = [server for server in servers if not server.is_alive()]
+    if ended:
+        state = replace(state, died=(*state.died, *map(_obituary, ended)))
+        write_lab_state(base, state)
+    running = [server for server in servers if server not in ended]
+    _reap_strangers({server.process.pid for server in running})
+    return state, running
+
+
+def _obituary(server: Server) -> str:
+    return f"{server.name} ended with exit code {server.process.returncode}: {last_words(server.log)}"
+
+
+def _reap_strangers(own: set[int]) -> None:
+    """Orphans of servers become children of process 1, who must take note of their end."""
+    while True:
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if found is None or found.si_pid in own:
+            return
+        os.waitpid(found.si_pid, 0)

@@ -1,0 +1,52 @@
+"""What a running lab tells of itself, in a file that whoever started it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.results.json_file import read_json, write_json
+
+LAB_STATE_FILE = "lab.json"
+NODE_HEADER = "X-Lab-Node"
+"""A request that names a frontend here is given to that one, whatever the balancer's turn is."""
+
+
+@dataclass(frozen=True)
+class LabState:
+    """A lab as its supervisor sees it.
+
+    ``phase`` is starting, ready, failed or ended; ``problem`` says why it failed. ``nodes`` are the frontends by the
+    name that X-Backend gives them. ``link`` is how latency is made: none, veth, netem or tun, with the VPN after a
+    plus. ``rtt_ms`` has the measured round trip from the first cluster to each other one, None where nothing came back.
+    ``died`` are servers that ended by themselves, in words.
+    """
+
+    phase: str
+    issuer: str
+    nodes: tuple[str, ...] = ()
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    link: str = "none"
+    rtt_ms: Mapping[str, float | None] = field(default_factory=dict)
+    took_s: Mapping[str, float] = field(default_factory=dict)
+    died: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+def write_lab_state(directory: Path, state: LabState) -> None:
+    """Replace lab.json in one step."""
+    write_json(directory / LAB_STATE_FILE, asdict(state))
+
+
+def read_lab_state(directory: Path) -> LabState | None:
+    """The state, or None where there is none yet; raises UserError where it is of another version."""
+    path = directory / LAB_STATE_FILE
+    if not path.is_file():
+        return None
+    document = read_json(path)
+    try:
+        return LabState(**{**document, "nodes": tuple(document["nodes"]), "died": tuple(document["died"])})
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: is not the state of a lab of this version ({error!r}).") from error

@@ -1,0 +1,87 @@
+"""A lab as a topology: built for one trial by `iam-loadtest lab up`, ended with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from iam_loadtest.results.json_file import write_json
+from iam_loadtest.results.lab_state import LAB_STATE_FILE, LabState, read_lab_state
+from iam_loadtest.runner.embedded_iam import EmbeddedIam, last_line
+from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.process import Process, end_processes, start_process
+from iam_loadtest.scenario.topology import LabTopology
+
+LAB_LOG = "lab.log"
+LAB_LOGS = "lab-logs"
+_TOPOLOGY_FILE = "lab-topology.json"
+_READY_WITHIN_S = 180.0
+_PATIENCE_S = 15.0
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class LabIam(EmbeddedIam):
+    """The frontends of a running lab, reached through its balancer."""
+
+    base: Path = Path()
+
+    def requests_by_kind(self) -> Counter[str]:
+        """As the built-in IAM's; raises TrialFailedError where a server of the lab has ended by itself."""
+        state = read_lab_state(self.base)
+        if state is None or state.died:
+            died = "; ".join(state.died) if state else "its state is gone"
+            raise TrialFailedError(f"the lab did not stay whole: {died}; see {LAB_LOGS}.")
+        return super().requests_by_kind()
+
+
+@contextmanager
+def lab_iam(topology: LabTopology, directory: Path) -> Iterator[LabIam]:
+    """The lab while the block runs; its logs and its state stay in the trial's directory, its data goes.
+
+    It is built below the temporary directory: paths of sockets have to be short. Raises TrialFailedError where it does
+    not get ready.
+    """
+    base = Path(tempfile.mkdtemp(prefix="iam-lab-"))
+    topology_file = directory / _TOPOLOGY_FILE
+    write_json(topology_file, topology.model_dump(mode="json", by_alias=True, exclude={"target", "hooks"}))
+    command = [sys.executable, "-m", "iam_loadtest", "lab", "up", str(topology_file), "--port", "0"]
+    with (directory / LAB_LOG).open("ab") as log:
+        process = start_process([*command, "--directory", str(base)], log, os.environ, directory)
+        try:
+            state = _await_ready(process, base, directory / LAB_LOG)
+            yield LabIam(state.issuer, state.nodes, base)
+        finally:
+            end_processes([process], _PATIENCE_S)
+            _keep_what_tells(base, directory)
+            topology_file.unlink(missing_ok=True)
+            shutil.rmtree(base, ignore_errors=True)
+
+
+def _await_ready(process: Process, base: Path, log: Path) -> LabState:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while True:
+        state = read_lab_state(base)
+        if state is not None and state.phase == "ready":
+            return state
+        if process.poll() is not None:
+            raise TrialFailedError(f"the lab could not be built: {last_line(log)}")
+        if time.monotonic() >= deadline:
+            raise TrialFailedError(f"the lab was not ready within {_READY_WITHIN_S:.0f}s; see {LAB_LOGS}.")
+        time.sleep(_POLL_S)
+
+
+def _keep_what_tells(base: Path, directory: Path) -> None:
+    """Copy logs and state into the trial: the measured round trip, how long each step took, what died."""
+    if (base / "logs").is_dir():
+        shutil.copytree(base / "logs", directory / LAB_LOGS, dirs_exist_ok=True)
+    if (base / LAB_STATE_FILE).is_file():
+        shutil.copyfile(base / LAB_STATE_FILE, directory / LAB_STATE_FILE)

@@ -1,0 +1,173 @@
+"""Labs for real: each kind of database comes up behind HAProxy, and goes without a trace."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.lab.conftest import (
+    Lab,
+    inside_processes,
+    kill,
+    lab_command,
+    link_of,
+    running,
+    skip_where_missing,
+    skip_without_namespaces,
+    skip_without_tun,
+    wait_until,
+)
+
+LabUp = Callable[..., Lab]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def what_all_need() -> None:
+    skip_without_namespaces()
+    skip_where_missing("ip", "haproxy", "mariadbd", "mariadb-install-db")
+
+
+@pytest.fixture(scope="module")
+def galera(lab_up: LabUp) -> Lab:
+    """Two sites with 30 ms between them, three frontends, each with a Galera member beside it."""
+    skip_where_missing(galera=True)
+    skip_without_tun()
+    return lab_up(frontends=[2, 1], database={"kind": "galera"}, link={"rtt": "30ms"})
+
+
+def network_of_the_machine() -> tuple[str, str, str]:
+    """Links, routes and named networks, as they are outside of any lab."""
+    commands = (["ip", "-o", "link"], ["ip", "route"], ["ip", "netns"])
+    texts = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for command in commands]
+    return texts[0], texts[1], texts[2]
+
+
+def test_one_server_gives_tokens_and_goes_without_a_trace(lab_up: LabUp) -> None:
+    """Nothing of it is to be seen in the machine's own network while it runs; afterwards its processes are gone."""
+    before = network_of_the_machine()
+    lab = lab_up()
+    answer = lab.token()
+    assert (answer.status_code, answer.headers["X-Backend"]) == (200, "frontend-1")
+    assert network_of_the_machine() == before
+    assert "is ready" in lab.run("status").stdout
+    supervisor = lab.processes()[1]
+    processes = inside_processes(supervisor)
+    assert len(processes) >= 4
+    assert lab.run("down").stdout == "The lab has ended.\n"
+    assert not processes & set(running())
+    assert sorted(path.name for path in lab.directory.iterdir()) == ["lab.json", "lab.lock", "logs"]
+    assert "No lab is running" in lab.run("status").stdout
+
+
+def test_a_killed_launcher_takes_everything_with_it(lab_up: LabUp) -> None:
+    """kill -9 of one process: no process, no network and no device of the lab is left, with no help from anyone."""
+    skip_without_tun()
+    lab = lab_up(frontends=[1, 1], link={"rtt": "2ms"})
+    launcher, supervisor = lab.processes()
+    networks = {link_of(pid, "net") for pid in inside_processes(supervisor)} - {link_of(os.getpid(), "net")}
+    assert len(networks) >= 4, "supervisor, balancer, database and frontends have networks of their own"
+    processes = inside_processes(supervisor)
+    kill(launcher)
+    wait_until(lambda: not processes & set(running()), "every process has ended")
+    assert not networks & {link_of(pid, "net") for pid in running()}
+    assert "No lab is running" in lab.run("status").stdout
+
+
+def test_the_balancer_takes_turns_and_names_the_frontend(galera: Lab) -> None:
+    """Six requests on connections of their own: two for each; a request may name the one that it wants."""
+    served = [galera.token().headers["X-Backend"] for _ in range(6)]
+    assert sorted(served) == sorted(["frontend-1", "frontend-2", "frontend-3"] * 2)
+    assert {galera.token("frontend-3").headers["X-Backend"] for _ in range(3)} == {"frontend-3"}
+
+
+def test_every_frontend_sees_what_another_one_wrote(galera: Lab) -> None:
+    """Each talks to a member of its own, and these are one cluster."""
+    answers = [galera.token(node) for node in galera.state.nodes]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    size = "SHOW STATUS LIKE 'wsrep_cluster_size'"
+    shown = galera.execute("database-3", "mariadb", "-S", f"{galera.directory}/database-3/s.sock", "-N", "-e", size)
+    assert shown.split() == ["wsrep_cluster_size", "3"]
+
+
+def test_the_round_trip_is_what_was_asked_for_and_is_written_down(galera: Lab) -> None:
+    """At least the 30 ms asked for; a busy machine may add to it, and sometimes much."""
+    rtt_ms = galera.state.rtt_ms["1-2"]
+    assert rtt_ms is not None
+    assert 29.9 <= rtt_ms < 60
+    assert galera.state.link in {"tun", "netem"}
+
+
+def test_a_command_runs_in_the_network_of_a_node(galera: Lab) -> None:
+    assert re.search(r"inet 10\.77\.2\.11/24", galera.execute("frontend-3", "ip", "addr"))
+    refused = lab_command("exec", "--directory", str(galera.directory), "frontend-9", "ip", "addr")
+    assert refused.returncode == 1
+    assert "no node 'frontend-9'; it has: balancer, database-1" in refused.stderr
+
+
+def test_a_second_lab_in_the_same_directory_is_refused(galera: Lab) -> None:
+    done = lab_command("up", str(galera.directory.with_suffix(".json")), "--directory", str(galera.directory))
+    assert done.returncode == 1
+    assert "a lab is running there" in done.stderr
+
+
+def test_a_server_that_dies_is_written_down(galera: Lab) -> None:
+    """The trial that ran on it is then no result."""
+    from iam_loadtest.results.lab_state import read_lab_state  # noqa: PLC0415
+
+    def died() -> tuple[str, ...]:
+        state = read_lab_state(galera.directory)
+        return state.died if state else ()
+
+    galera.execute("database-3", "sh", "-c", f"kill -9 $(cat {galera.directory}/database-3/data.pid)")
+    wait_until(lambda: bool(died()), "the death is noticed")
+    assert died()[0].startswith("database-3 ended with exit code -9")
+
+
+def test_a_directory_with_other_files_is_refused(tmp_path: Path) -> None:
+    """A mistyped directory loses nothing."""
+    short = Path("/tmp") if len(str(tmp_path)) > 70 else tmp_path
+    topology = tmp_path / "t.json"
+    topology.write_text("{}", encoding="utf-8")
+    done = lab_command("up", str(topology), "--directory", str(short))
+    assert done.returncode == 1
+    assert "give --directory" in done.stderr
+    assert topology.exists()
+
+
+def test_replication_with_sessions_and_a_tunnel_serves_from_both_sites(lab_up: LabUp) -> None:
+    """The frontend far away writes to the primary over the tunnel and reads from the replica beside it."""
+    skip_where_missing("redis-server", "wg", "wireguard-go")
+    skip_without_tun()
+    lab = lab_up(
+        frontends=[1, 1],
+        database={"kind": "replication"},
+        link={"rtt": "10ms", "vpn": "wireguard"},
+        sessions="redis-sentinel",
+        balancer="sticky",
+    )
+    assert [lab.token(node).status_code for node in lab.state.nodes] == [200, 200]
+    assert "wireguard" in lab.state.link
+    replica = "SELECT @@read_only, @@gtid_slave_pos <> ''"
+    shown = lab.execute("database-3", "mariadb", "-S", f"{lab.directory}/database-3/s.sock", "-N", "-e", replica)
+    assert shown.split() == ["1", "1"]
+    with requests.Session() as browser:
+        page = browser.get(lab.state.issuer + "login", timeout=10)
+        assert page.ok
+        assert {browser.get(lab.state.issuer + "jwk", timeout=10).headers["X-Backend"] for _ in range(4)} == {
+            page.headers["X-Backend"]
+        }
+
+
+def test_the_doctor_tries_and_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here all of a lab's parts are there, or the tests above would have been skipped."""
+    said = lab_command("doctor")
+    assert said.returncode == 0
+    lines = [line.split(maxsplit=1) for line in said.stdout.splitlines()]
+    assert {word for word, _ in lines} <= {"works", "no"}
+    assert any(rest.startswith("namespaces") and word == "works" for word, rest in lines)

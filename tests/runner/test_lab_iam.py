@@ -1,0 +1,52 @@
+"""The lab as the runner sees it: built for a trial, counted over all frontends, gone afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import requests
+
+from iam_loadtest.results.lab_state import LabState, read_lab_state, write_lab_state
+from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.lab_iam import LabIam, lab_iam
+from iam_loadtest.scenario.topology import LabTopology
+from tests.lab.conftest import skip_where_missing, skip_without_namespaces
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
+
+def test_a_lab_is_there_while_the_block_runs_and_its_frontends_are_counted_together(tmp_path: Path) -> None:
+    """Two frontends on one SQLite file answer four requests; the trial keeps the lab's state and logs."""
+    skip_without_namespaces()
+    skip_where_missing("ip", "haproxy")
+    topology = LabTopology.model_validate({"provider": "lab", "frontends": 2, "database": {"kind": "sqlite"}})
+    with lab_iam(topology, tmp_path) as lab:
+        base = lab.base
+        for _ in range(4):
+            data = {"grant_type": "client_credentials"}
+            requests.post(
+                lab.issuer + "token", data=data, auth=("client-cred", "secret"), timeout=10
+            ).raise_for_status()
+        assert lab.requests_by_kind() == {"client_credentials": 4}
+    assert not base.exists()
+    state = read_lab_state(tmp_path)
+    assert state is not None
+    assert (state.phase, state.nodes, state.died) == ("ended", ("frontend-1", "frontend-2"), ())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lab-logs", "lab.json", "lab.log"]
+
+
+def test_a_lab_that_lost_a_server_is_no_result(tmp_path: Path) -> None:
+    """The reason names it, in the supervisor's words."""
+    issuer = "http://127.0.0.1:9/"
+    write_lab_state(tmp_path, LabState("ready", issuer, ("frontend-1",), died=("database-1 ended with exit code -9",)))
+    with pytest.raises(TrialFailedError, match="did not stay whole: database-1 ended with exit code -9"):
+        LabIam(issuer, ("frontend-1",), tmp_path).requests_by_kind()
+
+
+def test_a_lab_that_cannot_be_built_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below a temporary directory with a long name sockets cannot be made."""
+    topology = LabTopology.model_validate({"provider": "lab", "database": {"kind": "sqlite"}})
+    monkeypatch.setattr("tempfile.mkdtemp", lambda prefix: str(tmp_path / ("long" * 30)))
+    with pytest.raises(TrialFailedError, match="too long for socket files"), lab_iam(topology, tmp_path):
+        pass
