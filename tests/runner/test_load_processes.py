@@ -28,7 +28,7 @@ def test_where_one_worker_cannot_start_those_before_it_end(tmp_path: Path, monke
 
     monkeypatch.setattr(load_processes, "start_process", third_fails)
     monkeypatch.setattr(load_processes, "write_trial_spec", lambda *_: None)
-    spec: Any = SimpleNamespace(directory=str(tmp_path))
+    spec: Any = SimpleNamespace(directory=str(tmp_path), workers_wait_s=50.0)
     with pytest.raises(BlockingIOError):
         load_processes.run_load(spec, Load(workers=2), 1.0, lambda _: None)
     assert [process.poll() is not None for process in started] == [True, True]
@@ -50,7 +50,7 @@ def test_a_trial_is_a_fresh_master_and_separate_workers_on_this_machine_alone(
     monkeypatch.setattr(load_processes, "write_trial_spec", lambda *_: None)
     monkeypatch.setenv("LOCUST_RUN_TIME", "1s")
     monkeypatch.setenv("LOCUST_RESET_STATS", "true")
-    spec: Any = SimpleNamespace(directory=str(tmp_path))
+    spec: Any = SimpleNamespace(directory=str(tmp_path), workers_wait_s=50.0)
     with pytest.raises(TrialFailedError, match="left no result"):
         load_processes.run_load(spec, Load(workers=3), 1.0, lambda _: None)
     roles = [next(role for role in ("--master", "--worker") if role in command) for command in commands]
