@@ -42,6 +42,7 @@ def examine() -> list[Finding]:
 
     The last ones are tried in namespaces, which this process itself goes into: it can start no other process then.
     """
+    how = "as root" if os.geteuid() == 0 else "as an ordinary user, who is root in one of them"
     findings = [*_programs(), _galera(), *_drivers()]
     with tempfile.TemporaryDirectory(prefix="iam-lab-") as scratch:
         answers = Path(scratch) / "answers.json"
@@ -52,7 +53,6 @@ def examine() -> list[Finding]:
         if code != 0 or not answers.is_file():
             words = "they are there, but /proc or /run cannot be mounted in them; run the lab outside of a container"
             return [*findings, Finding("namespaces", False, words)]
-        how = "as root" if os.geteuid() == 0 else "as an ordinary user"
         return [*findings, Finding("namespaces", True, how), *(Finding(**one) for one in read_json(answers))]
 
 

@@ -15,7 +15,7 @@ from iam_loadtest.lab import kernel
 from iam_loadtest.lab.program import search_path
 from iam_loadtest.oidc.redact import redact
 
-_KEPT = ("HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "IAM_LOADTEST_CACHE")
+_KEPT = ("HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 """Variables that servers may need; the rest may hold secrets, which are none of theirs."""
 _POLL_S = 0.03
 _LOG_END = 400
