@@ -86,7 +86,7 @@ class CookieJar:
 
     def _expiry(self, attributes: dict[str, str]) -> float | None:
         """When the cookie ends; None where it ends with the user. Max-Age goes before Expires."""
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             return self._clock() + int(attributes["max-age"]) if "max-age" in attributes else self._date(attributes)
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from html.parser import HTMLParser
 from typing import Final, NamedTuple
 
@@ -71,7 +72,8 @@ def forms_of(body: bytes) -> Iterator[Form]:
         end = _END.search(text, start.end())
         position = end.start() if end else len(text)
         parser = _FormParser()
-        parser.feed(text[start.start() : min(position, start.start() + MAX_FORM_CHARACTERS)])
+        with suppress(AssertionError):  # html.parser's word for markup that it cannot read: the form ends there
+            parser.feed(text[start.start() : min(position, start.start() + MAX_FORM_CHARACTERS)])
         if parser.form is not None:
             yield parser.form
 

@@ -96,13 +96,17 @@ def code_of(response: Response, state: str) -> Code:
 def _rank(form: Form) -> int:
     if form.id == "kc-form-login":
         return 0
-    return 1 if urlsplit(form.action).path.endswith("/login") else 2
+    return 1 if form.action.partition("#")[0].partition("?")[0].endswith("/login") else 2
 
 
 def _action(request: Request, response: Response, form: Form) -> str:
     """Where a form is sent: a password goes to the host that was asked for the page, and not without its TLS."""
-    url = urljoin(response.url, form.action)
-    asked, there = origin_of(request.url), origin_of(url)
+    asked = origin_of(request.url)
+    try:
+        url = urljoin(response.url, form.action)
+        there = origin_of(url)
+    except ValueError:
+        raise PageError("a form whose action is no URL") from None
     if there[1] != asked[1] or (asked[0] == "https" and there[0] != "https") or there[0] not in {"http", "https"}:
         raise PageError("a form that would be sent to another host, or without TLS")
     return url

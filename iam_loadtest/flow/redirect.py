@@ -22,6 +22,7 @@ _METADATA: Final = frozenset({"fd00:ec2::254", "100.100.100.200"})
 """Where clouds answer with credentials, beside the link-local addresses."""
 
 FORBIDDEN_REDIRECT: Final = "a redirect to a link-local address"
+_NO_URL: Final = "a redirect to something that is no URL"
 
 Origin = tuple[str, str, int]
 
@@ -43,10 +44,10 @@ def send_following(request: Request, visit: Visit, send: Callable[[Request, bool
         visit.cookies.take(request.url, response.set_cookies)
         if response.failure is not None or response.status not in _FOLLOWED:
             return response._replace(url=request.url)
-        back = urljoin(request.url, response.location)
-        if visit.redirect_uri and _without_query(back) == _without_query(visit.redirect_uri):
-            return response._replace(url=request.url, location=back)
         try:
+            back = _joined(request.url, response.location)
+            if visit.redirect_uri and _without_query(back) == _without_query(visit.redirect_uri):
+                return response._replace(url=request.url, location=back)
             request = redirected(request, response)
         except RedirectRefusedError as refusal:
             return _refused(response, str(refusal))
@@ -84,6 +85,13 @@ def is_forbidden(address: str) -> bool:
     return found.is_link_local or found.is_multicast or found.is_unspecified or str(found) in _METADATA
 
 
+def _joined(base: str, location: str) -> str:
+    try:
+        return urljoin(base, location)
+    except ValueError:
+        raise RedirectRefusedError(_NO_URL) from None
+
+
 def _target(base: str, location: str) -> str:
     """The URL that a Location means, checked."""
     if not location:
@@ -91,8 +99,9 @@ def _target(base: str, location: str) -> str:
     try:
         url = urldefrag(urljoin(base, quote(location.encode("latin-1", "replace"), safe=_URL_CHARACTERS))).url
         split, (scheme, host, port) = urlsplit(url), origin_of(url)
+        host.encode("idna")  # a label that is empty or too long: no resolver and no TLS takes it
     except ValueError:
-        raise RedirectRefusedError("a redirect to something that is no URL") from None
+        raise RedirectRefusedError(_NO_URL) from None
     if scheme not in DEFAULT_PORTS or not host or not port or split.username is not None:
         raise RedirectRefusedError("a redirect to something that is no http or https URL")
     if scheme == "http" and urlsplit(base).scheme == "https":

@@ -16,6 +16,8 @@ REFRESH_S = 30.0
 """How often names are asked for again; the system's resolver does not tell how long an answer holds."""
 LEFT_OUT_S = 30.0
 """How long an address that could not be reached stands behind the others."""
+MAX_HOSTS = 64
+"""Redirects can name any number of hosts; beyond so many, all are asked for anew."""
 
 Addresses = tuple[str, ...]
 
@@ -96,11 +98,14 @@ class AddressBook:
 
     def _ask(self, host: str, asked: AsyncResult[Addresses]) -> None:
         try:
-            self._known[host] = self._look_up(host)
+            found = self._look_up(host)
+            if len(self._known) >= MAX_HOSTS:
+                self._known.clear()
+            self._known[host] = found
         except OSError as error:
             asked.set_exception(error)
         else:
-            asked.set(self._known[host])
+            asked.set(found)
             if self._refreshing is None:
                 self._refreshing = gevent.spawn(_keep_fresh, weakref.ref(self), self._refresh_s)
         finally:
@@ -112,7 +117,10 @@ def addresses_of(host: str) -> Addresses:
 
     IPv6 addresses are left out on a machine that has none itself.
     """
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, "no host has such a name") from error
     return tuple(sorted({str(entry[4][0]) for entry in found}))
 
 

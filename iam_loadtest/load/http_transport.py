@@ -182,6 +182,8 @@ class HttpTransport:
     def _drop(self, link: _Link) -> None:
         connection = link.connection
         if isinstance(connection, TlsConnection) and connection.session is not None:
+            if len(self._sessions) >= MAX_LINKS:
+                self._sessions.clear()
             self._sessions[link.origin] = connection.session
         connection.close()
         link.reader.close()

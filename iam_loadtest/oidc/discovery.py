@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -66,11 +66,20 @@ def _optional(document: Mapping[str, Any], key: str, issuer: str) -> str | None:
 
 
 def _same_origin(url: str, key: str, issuer: str) -> str:
-    there, here = urlsplit(url), urlsplit(issuer)
-    if there.scheme not in {"http", "https"} or not there.hostname:
+    there, here = _split(url), urlsplit(issuer)
+    if there is None or there.scheme not in {"http", "https"} or not there.hostname or there.username is not None:
         raise DiscoveryError(f"{key} is {url!r}, which is no http or https URL")
     if here.scheme == "https" and there.scheme != "https":
         raise DiscoveryError(f"{key} is {url!r}: http, where the issuer is https")
     if there.hostname != here.hostname:
         raise DiscoveryError(f"{key} is on host {there.hostname!r}, the issuer on {here.hostname!r}")
     return url
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL, None where it is none; a port is only looked at when it is asked for."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.port != 0 else None
+    except ValueError:
+        return None

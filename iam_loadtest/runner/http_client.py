@@ -87,7 +87,7 @@ class HttpClient:
         _, host, port = origin_of(url)
         if self._session.proxies:
             return False
-        with suppress(socket.gaierror):
+        with suppress(socket.gaierror, UnicodeError):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             return any(map(is_forbidden, self._target.resolve.get(host) or [str(entry[4][0]) for entry in found]))
         return False

@@ -82,6 +82,10 @@ def test_the_longer_path_comes_first() -> None:
     assert jar_with("a=root; Path=/", "a=login; Path=/login").header(LOGIN) == "a=login; a=root"
 
 
+def test_a_max_age_beyond_any_clock_is_a_cookie_of_the_session() -> None:
+    assert jar_with("a=1; Max-Age=" + 400 * "9").header(LOGIN) == "a=1"
+
+
 @given(st.lists(st.text(max_size=80), max_size=200))
 def test_whatever_a_server_sets_the_jar_stays_small_and_nothing_is_raised(set_cookies: list[str]) -> None:
     jar = jar_with(*(f"n{number}={text}" for number, text in enumerate(set_cookies)), *set_cookies)

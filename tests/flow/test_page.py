@@ -44,6 +44,7 @@ INDIGO_CONSENT = """<form name="confirmationForm" action="https://iam.example.or
 <input id="user_oauth_approval" name="user_oauth_approval" value="true" type="hidden">
 <input type="hidden" name="_csrf" value="c"><input name="authorize" value="Authorize" type="submit">
 <input name="deny" value="Deny" type="submit"></form>"""
+NO_URL = "a form whose action is no URL"
 OTHER_STATE = "the state that came back is not the one that was sent"
 KEYCLOAK_CONSENT = """<form action="/realms/r/login-actions/consent?x=1" method="POST">
 <input type="hidden" name="code" value="k"><input name="accept" id="kc-login" type="submit" value="Yes">
@@ -114,6 +115,9 @@ def test_consent_is_given_and_remembered_where_it_can_be(html: str, url: str, se
     [
         ("login_page", page("<p>Down for maintenance"), Outcome.PROTOCOL_ERROR, "a page without a login form"),
         ("login_page", page(""), Outcome.PROTOCOL_ERROR, "a page without a login form"),
+        ("login_page", page(INDIGO.replace("/login", "//[x")), Outcome.PROTOCOL_ERROR, NO_URL),
+        ("login_page", page(INDIGO.replace("/login", "//a:99999")), Outcome.PROTOCOL_ERROR, NO_URL),
+        ("login_page", page("<form><![x[ y]]>" + INDIGO), Outcome.PROTOCOL_ERROR, "a page without a login form"),
         ("login_page", page(INDIGO.replace("post", "get")), Outcome.PROTOCOL_ERROR, "a page without a login form"),
         ("login_page", back("code=c&state=st4te"), Outcome.PROTOCOL_ERROR, "a code came back before anybody logged in"),
         ("login_page", back("error=invalid_scope&state=st4te"), Outcome.REFUSED, "302 invalid_scope"),

@@ -131,6 +131,17 @@ def test_a_redirect_to_what_only_begins_like_the_client_is_no_answer() -> None:
     assert response.failure is Outcome.PROTOCOL_ERROR
 
 
+@pytest.mark.parametrize(
+    "location", ["//[x", "http://[", "https://a..b/", f"https://{64 * 'a'}.example/", "//x:99999/"]
+)
+def test_a_redirect_to_no_url_is_a_protocol_error(location: str) -> None:
+    """Also where a redirect back to the client is looked for first."""
+    response = send_following(
+        page(), Visit(CookieJar(), "http://localhost:4000/callback"), Site(login=to(location)).send
+    )
+    assert (response.failure, response.detail) == (Outcome.PROTOCOL_ERROR, "a redirect to something that is no URL")
+
+
 def test_a_request_on_another_origin_is_marked() -> None:
     site = Site(login=to("https://www.example.org/form"), form=Response(200))
     send_following(page(), Visit(CookieJar()), site.send)

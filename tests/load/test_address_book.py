@@ -9,7 +9,7 @@ import weakref
 import gevent
 import pytest
 
-from iam_loadtest.load.address_book import LEFT_OUT_S, AddressBook, addresses_of
+from iam_loadtest.load.address_book import LEFT_OUT_S, MAX_HOSTS, AddressBook, addresses_of
 
 THREE = ("192.0.2.1", "192.0.2.2", "2001:db8::3")
 
@@ -77,6 +77,22 @@ def test_a_name_that_cannot_be_resolved_is_asked_for_again_by_the_next_user() ->
         known.of("iam.test", 5)
     resolver.addresses = THREE
     assert known.of("iam.test", 5) == THREE
+
+
+def test_a_name_that_no_host_can_have_cannot_be_resolved() -> None:
+    """Python refuses it before the system's resolver is asked, with another error."""
+    with pytest.raises(socket.gaierror):
+        AddressBook({}).of("a..b", 5)
+
+
+def test_however_many_hosts_redirects_name_few_are_kept() -> None:
+    resolver = Resolver(*THREE)
+    known = book(resolver)
+    for number in range(3 * MAX_HOSTS):
+        assert known.of(f"host-{number}.test", 5) == THREE
+    resolver.asked = 0
+    known.refresh()
+    assert resolver.asked <= MAX_HOSTS
 
 
 def test_a_resolver_that_does_not_answer_ends_at_the_limit() -> None:
