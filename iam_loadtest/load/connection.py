@@ -196,7 +196,10 @@ class Connection:
             self._waiting.switch(TimeoutError())
 
     def _await_writable(self) -> None:
-        """The server reads slower than we send: rare, so it may cost a watcher. What comes meanwhile waits."""
+        """The server reads slower than we send: rare, so it may cost a watcher. What comes meanwhile waits.
+
+        So does an earlier exchange's timer, which may end meanwhile: receiving needs one.
+        """
         left_s = self._deadline_s - monotonic()
         if left_s <= 0:
             raise TimeoutError
@@ -205,6 +208,8 @@ class Connection:
             wait_write(self._socket.fileno(), left_s, TimeoutError())
         finally:
             self._watcher.start(self._on_readable)
+        if not self._is_armed:
+            self._arm(self._deadline_s - monotonic())
 
 
 class TlsConnection(Connection):

@@ -92,6 +92,28 @@ def test_a_server_that_reads_nothing_ends_the_sending_at_the_deadline(pair: tupl
         connection.send(BIG)
 
 
+def test_a_timer_that_ends_while_sending_waits_is_wound_up_again(pair: tuple[Connection, socket.socket]) -> None:
+    """The timer of the first exchange ends in the second, which is not receiving yet; its own deadline still counts."""
+    connection, theirs = pair
+    connection.begin(in_s(0.05))
+    theirs.send(b"first")
+    assert connection.receive() == b"first"
+
+    def read_late() -> None:
+        time.sleep(0.2)
+        left = len(BIG)
+        while left:
+            left -= len(theirs.recv(65_536))
+
+    reader = threading.Thread(target=read_late)
+    reader.start()
+    connection.begin(in_s(1))
+    connection.send(BIG)
+    reader.join(20)
+    with gevent.Timeout(10), pytest.raises(TimeoutError):
+        connection.receive()
+
+
 def test_what_a_server_said_before_it_ended_the_connection_is_received(
     pair: tuple[Connection, socket.socket],
 ) -> None:
