@@ -38,6 +38,8 @@ def parse_tokens(body: bytes) -> Tokens:
     access_token = document.get("access_token")
     if not isinstance(access_token, str) or not access_token:
         raise TokenResponseError("no access_token in the answer")
+    if "\r" in access_token or "\n" in access_token:
+        raise TokenResponseError("access_token holds a line break")  # it would be more than a header's value
     token_type = document.get("token_type")
     if not isinstance(token_type, str) or token_type.lower() not in {"bearer", "n_a"}:
         raise TokenResponseError("token_type is not Bearer")

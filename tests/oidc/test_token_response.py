@@ -37,6 +37,7 @@ def test_the_token_type_is_case_insensitive(token_type: str) -> None:
         (b"{}", "no access_token"),
         (b'{"access_token":"","token_type":"Bearer"}', "no access_token"),
         (b'{"access_token":7,"token_type":"Bearer"}', "no access_token"),
+        (rb'{"access_token":"a\r\nX-Injected: 1","token_type":"Bearer"}', "access_token holds a line break"),
         (b'{"access_token":"a"}', "token_type is not Bearer"),
         (b'{"access_token":"a","token_type":"mac"}', "token_type is not Bearer"),
         (b'{"access_token":"a","token_type":"Bearer","refresh_token":7}', "refresh_token is not a text"),
