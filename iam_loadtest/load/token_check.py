@@ -124,4 +124,4 @@ def fetch_keys(url: str | None, settings: TransportSettings) -> KeySet:
 
 
 def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -48,14 +48,14 @@ class KeySet:
                 options={"verify_aud": bool(audience), "require": ["exp", "iss"]},
             )
         except jwt.PyJWTError as error:
-            raise BadTokenError(f"{type(error).__name__}: {error}") from error
+            raise BadTokenError(_sendable(f"{type(error).__name__}: {error}")) from error
 
     def _key_of(self, token: str) -> jwt.PyJWK:
         key_id = jwt.get_unverified_header(token).get("kid")
         for key in self._keys:
             if key.key_id == key_id or (key_id is None and len(self._keys) == 1):
                 return key
-        raise UnknownKeyError(f"the key set holds no key {key_id!r}")
+        raise UnknownKeyError(f"the key set holds no key {key_id!a}")
 
 
 def verify_access_token(token: str, jwks: object, issuer: str) -> Mapping[str, Any]:
@@ -71,8 +71,13 @@ def is_jwt(token: str) -> bool:
 def _signing_keys(document: object) -> Iterator[jwt.PyJWK]:
     keys = document.get("keys") if isinstance(document, Mapping) else None
     for key in keys[:MAX_KEYS] if isinstance(keys, list) else ():
-        if isinstance(key, Mapping) and key.get("use", "sig") == "sig" and key.get("kty") in {"RSA", "EC", "OKP"}:
+        if isinstance(key, Mapping) and key.get("use", "sig") == "sig" and key.get("kty") in ("RSA", "EC", "OKP"):
             try:
                 yield jwt.PyJWK(dict(key))
-            except (jwt.PyJWTError, ValueError):
+            except (jwt.PyJWTError, ValueError, TypeError):
                 continue
+
+
+def _sendable(text: str) -> str:
+    """Without halves of surrogate pairs, which JSON can hold and UTF-8 cannot."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from iam_loadtest.oidc.verify import BadTokenError, verify_access_token
+from iam_loadtest.oidc.verify import BadTokenError, KeySet, verify_access_token
 
 ISSUER = "https://iam.example/"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -82,3 +82,21 @@ def test_a_token_without_key_id_is_refused_where_there_are_several_keys() -> Non
 def test_an_empty_key_set_is_a_bad_token() -> None:
     with pytest.raises(BadTokenError):
         verify_access_token(token(), {"keys": []}, ISSUER)
+
+
+@pytest.mark.parametrize(
+    "header", [{"alg": "RS256", "kid": "k1", "crit": ["\ud800"]}, {"alg": "RS256", "kid": "\ud800"}]
+)
+def test_what_is_said_of_a_bad_token_can_be_sent(header: dict[str, Any]) -> None:
+    """JSON can hold half a surrogate pair, UTF-8 cannot."""
+    encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    with pytest.raises(BadTokenError) as bad:
+        verify_access_token(f"{encoded}.e30.AA", SET, ISSUER)
+    assert str(bad.value).encode()
+
+
+@pytest.mark.parametrize(
+    "odd", [{"kty": ["RSA"]}, {"kty": "RSA", "n": "AQ", "e": "AQ", "alg": [1]}, {"kty": "RSA", "n": 5}]
+)
+def test_an_odd_key_is_left_out_and_the_others_are_used(odd: dict[str, Any]) -> None:
+    assert len(KeySet({"keys": [odd, *SET["keys"]]})) == 1
