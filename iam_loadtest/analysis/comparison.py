@@ -16,7 +16,7 @@ from iam_loadtest.analysis.contrast import LEVEL, Contrast, Drift, Series, contr
 from iam_loadtest.analysis.estimate import Estimate
 from iam_loadtest.analysis.load_model import is_open_model
 from iam_loadtest.analysis.margin import margins_of
-from iam_loadtest.analysis.resolution import TRIALS_TO_RANK, Resolution, resolution_rows, trials_to_resolve
+from iam_loadtest.analysis.resolution import TRIALS_TO_RANK, Resolution, further_trials, resolution_rows
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.analysis.trial_summary import TrialSummary
 from iam_loadtest.scenario.margin import Margins
@@ -57,8 +57,9 @@ class Comparison:
     ``margin`` is the smallest ratio - 1 that matters. ``not_ranked`` says why there is no verdict; then only the ratio
     of geometric means is given, where there is one. ``p_value`` is adjusted by Holm over all comparisons made together.
     ``sd_log`` is the spread between trials, pooled; ``resolution`` what other numbers of trials could show at that
-    spread. ``trials_to_resolve`` is how many trials of each topology would resolve the margin; None where these do or
-    where it is over 200. ``drift`` is the trend over the order of trials that the figures allow for; None: none seen.
+    spread. ``trials_to_resolve`` is how many trials of each topology, more than these, would resolve the margin; None
+    where these do or where it is over 200. ``drift`` is the trend over the order of trials that the figures allow for;
+    None: none seen. ``trials`` is how many of the baseline and of the candidate have the metric.
     """
 
     workload: str
@@ -77,10 +78,11 @@ class Comparison:
     sd_log: float | None = None
     resolution: tuple[Resolution, ...] = ()
     drift: Drift | None = None
+    trials: tuple[int, int] = (0, 0)
 
     @property
     def detectable(self) -> float | None:
-        """The smallest difference, as ratio - 1, that these trials could show: half the interval's width."""
+        """Half the interval's width, as ratio - 1. A true difference of that size is shown about every second time."""
         if self.low is None or self.high is None:
             return None
         return math.sqrt(self.high / self.low) - 1
@@ -182,12 +184,13 @@ def _value_of(trial: TrialSummary, metric: Compared) -> float | None:
 def _comparison(baseline: Cell, cell: Cell, metric: Compared, margin: float, reason: str | None) -> Comparison:
     one, base = estimate_of(cell, metric), estimate_of(baseline, metric)
     ratio = one.value / base.value if one.value and base.value else None
-    return Comparison(cell.workload, baseline.topology, cell.topology, metric, ratio, margin, not_ranked=reason)
+    names = cell.workload, baseline.topology, cell.topology
+    return Comparison(*names, metric, ratio, margin, not_ranked=reason, trials=(base.trials, one.trials))
 
 
 def _verdict(plain: Comparison, contrast: Contrast, p_value: float, candidates: int) -> Comparison:
     (low, high), inner, margin = contrast.interval, contrast.equivalence_interval, plain.margin
-    trials = round(contrast.freedom / (candidates + 1)) + 1
+    trials = math.floor(contrast.freedom / (candidates + 1) + 0.5) + 1
     one = replace(
         plain,
         ratio=contrast.ratio,
@@ -204,5 +207,5 @@ def _verdict(plain: Comparison, contrast: Contrast, p_value: float, candidates: 
         return replace(one, verdict=Verdict.BETTER if better else Verdict.WORSE, is_material=material)
     if 1 / (1 + margin) <= inner[0] and inner[1] <= 1 + margin:
         return replace(one, verdict=Verdict.EQUIVALENT)
-    needed = trials_to_resolve(contrast.sd_log, margin, candidates)
+    needed = further_trials(contrast.sd_log, margin, trials, candidates)
     return replace(one, verdict=Verdict.INCONCLUSIVE, trials_to_resolve=needed)

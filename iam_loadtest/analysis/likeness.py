@@ -50,7 +50,7 @@ def _shown(run: Run, workloads: Sequence[str], topologies: Sequence[str]) -> dic
     document["workloads"] = _only(scenario, "workloads", workloads)
     document["topologies"] = _only(scenario, "topologies", topologies)
     document["steps"] = _only(scenario, "steps", _steps(scenario, workloads))
-    document["margins"] = scenario.get("margins")
+    document |= {name: scenario.get(name) for name in ("margins", "validity")}
     return {**_without(document), "machine": dict(run.info.machine), "versions": dict(run.info.versions)}
 
 

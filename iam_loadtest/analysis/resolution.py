@@ -47,3 +47,16 @@ def trials_to_resolve(sd_log: float, margin: float, candidates: int = 1) -> int 
     """Trials of each topology whose 95 % interval is no wider than the margin to either side; None where over 200."""
     numbers = range(TRIALS_TO_RANK, MAX_TRIALS_TO_RESOLVE + 1)
     return next((number for number in numbers if half_width(number, sd_log, candidates) <= margin), None)
+
+
+def further_trials(sd_log: float, margin: float, made: int, candidates: int = 1) -> int | None:
+    """How many trials of each topology to make where ``made`` could not tell; always more than these.
+
+    Their interval may already be no wider than the margin to either side and still hold both 1 and a ratio beyond the
+    margin. It can no more once it is no wider than half of the margin, on the log scale. None where that is over 200.
+    """
+    needed = trials_to_resolve(sd_log, margin, candidates)
+    if needed is None or needed > made:
+        return needed
+    narrower = trials_to_resolve(sd_log, math.sqrt(1 + margin) - 1, candidates)
+    return None if narrower is None else max(narrower, made + 1)

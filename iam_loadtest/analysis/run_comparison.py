@@ -79,7 +79,7 @@ def compare_runs(baseline: RunSummary, candidate: RunSummary) -> RunComparison:
     theirs = {(cell.topology, cell.workload): cell for cell in candidate.cells}
     both = [key for key in ours if key in theirs]
     margins = margins_of(baseline.run.info.scenario)
-    is_open = is_open_model(baseline.run.info.scenario)
+    is_open = any(is_open_model(one.run.info.scenario) for one in (baseline, candidate))
     found: list[Finding] = []
     for key in both:
         for metric in COMPARED:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iam_loadtest.cli import EXIT_INCONCLUSIVE, EXIT_OBJECTIVE
+from iam_loadtest.cli.options import counted
 from iam_loadtest.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ def compare(baseline: Path, candidate: Path, allow: tuple[str, ...], strict: boo
     """Hold CANDIDATE_RUN against BASELINE_RUN, topology by topology and workload by workload.
 
     \b
-    Exit codes: 0 no worse; 4 worse beyond the margin; 5 inconclusive, with --strict; 1 the runs are unlike:
-    other workloads, load, users, provider or machine. What differs is named with both values; --allow FIELD,
-    such as --allow machine or --allow load.users, compares all the same.
+    Exit codes: 0 not shown to be worse (too few trials never show it); 4 worse beyond the margin; 5 inconclusive,
+    with --strict; 1 the runs are unlike: other workloads, load, users, provider or machine. What differs is
+    named with both values; --allow FIELD, such as --allow machine or --allow load.users, compares all the same.
     """
     from iam_loadtest.analysis.run_comparison import compare_runs  # noqa: PLC0415  scipy is slow to import
     from iam_loadtest.analysis.summary import summarise_run  # noqa: PLC0415  not needed for --help
@@ -79,6 +80,7 @@ def _exit_code(comparison: RunComparison, strict: bool) -> int:
 
 
 def _print(runs: tuple[Run, Run], found: Likeness, comparison: RunComparison) -> None:
+    from iam_loadtest.analysis.comparison import comparisons_made  # noqa: PLC0415  scipy is slow to import
     from iam_loadtest.analysis.likeness import unlike_words  # noqa: PLC0415  not needed for --help
     from iam_loadtest.report.run_comparison import failure_lines, run_comparison_table  # noqa: PLC0415  slow to import
     from iam_loadtest.report.text_table import text_table  # noqa: PLC0415  not needed for --help
@@ -89,6 +91,8 @@ def _print(runs: tuple[Run, Run], found: Likeness, comparison: RunComparison) ->
     click.echo()
     for line in failure_lines(comparison):
         click.echo(line)
+    made = comparisons_made(comparison.comparisons)
+    click.echo(f"BETTER and WORSE allow for {counted(made, 'comparison')} by Holm's method.")
     click.echo(_NOT_INTERLEAVED)
     for text in unlike_words(found.cautions):
         click.echo(f"Differs: {text}")

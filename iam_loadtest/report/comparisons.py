@@ -26,10 +26,10 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     ranked = sum(one.verdict is not None for one in comparisons)
     baseline = comparisons[0].baseline if comparisons else NO_DATA
     caption = (
-        f"Ratio to {quoted(baseline)}: throughput of successful requests and p95 of whole chains. Verdicts rest on "
-        f"{ranked} comparisons, allowed for by Holm's method; intervals hold for all topologies of a workload at once. "
-        "Could show: the smallest difference that these trials tell from none. Trials to tell: how many of each "
-        "topology would resolve the margin at the spread seen."
+        f"Ratio to {quoted(baseline)}: throughput of successful requests and p95 of whole chains. BETTER and WORSE "
+        f"allow for {ranked} comparisons by Holm's method; intervals hold for all topologies of a workload at once. "
+        "Could show: half the interval's width; a true difference of that size is shown about every second time. "
+        "Trials to tell: how many of each topology would resolve the margin at the spread seen."
     )
     return Table("comparisons", caption, columns, tuple(_row(one) for one in comparisons))
 

@@ -20,6 +20,7 @@ def run_comparison_table(comparison: RunComparison) -> Table:
         Column("Ratio", True),
         Column("95 % interval", True),
         Column("Could show", True),
+        Column("Trials", True),
         Column("Verdict", wide=True),
     )
     rows = tuple(
@@ -30,11 +31,15 @@ def run_comparison_table(comparison: RunComparison) -> Table:
             Entry(f"×{number(one.ratio)}" if one.ratio else NO_DATA, one.ratio),
             Entry(interval_words(one), one.low),
             Entry(NO_DATA if one.detectable is None else f"{one.detectable * 100:.1f} %", one.detectable),
+            Entry(f"{one.trials[0]} and {one.trials[1]}", min(one.trials)),
             Entry(verdict_words(one)),
         )
         for one in comparison.comparisons
     )
-    caption = "Candidate over baseline. Could show: the smallest difference that so many trials show at this spread."
+    caption = (
+        "Candidate over baseline. Could show: half the interval's width; a true difference of that size is shown about "
+        "every second time."
+    )
     return Table("run-comparison", caption, columns, rows)
 
 

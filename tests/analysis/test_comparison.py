@@ -85,6 +85,17 @@ def test_noise_is_inconclusive_and_says_how_many_trials_would_tell() -> None:
     assert throughput.trials_to_resolve > 3
 
 
+def test_more_trials_are_asked_for_where_a_narrow_interval_holds_both_one_and_the_margin() -> None:
+    """p95 6 % higher at 3 % between trials: the interval is narrower than the margin, and neither side is shown."""
+    _, p95 = two(steady(100, 53, 0.03), steady(100, 50, 0.03))
+    assert p95.verdict is Verdict.INCONCLUSIVE
+    assert p95.detectable is not None
+    assert p95.detectable < p95.margin
+    assert p95.trials == (3, 3)
+    assert p95.trials_to_resolve is not None
+    assert p95.trials_to_resolve > 3
+
+
 def test_two_trials_are_not_ranked() -> None:
     """However far apart."""
     throughput, p95 = two(steady(200, 25)[:2])

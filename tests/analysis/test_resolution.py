@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import pytest
 
-from iam_loadtest.analysis.resolution import half_width, resolution_rows, trials_to_resolve
+from iam_loadtest.analysis.resolution import further_trials, half_width, resolution_rows, trials_to_resolve
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,13 @@ def test_trials_to_resolve_fit_the_half_widths() -> None:
     """At a spread of 5 %, five trials give about 7.6 % and three 12 %: 8 % need five, 4.7 % at 2 % need three."""
     assert trials_to_resolve(0.05, 0.08) == 5
     assert trials_to_resolve(0.02, 0.047) == 3
+
+
+def test_trials_that_could_not_tell_are_never_said_to_be_enough() -> None:
+    """At 3 %, three trials lie within 10 % to either side (7 %), yet not within half of it: that takes five."""
+    assert trials_to_resolve(0.03, 0.10) == 3
+    assert half_width(4, 0.03) > math.sqrt(1.10) - 1 > half_width(5, 0.03)
+    assert further_trials(0.03, 0.10, 3) == 5
+    assert further_trials(0.03, 0.10, 6) == 7
+    assert further_trials(0.05, 0.08, 3) == 5
+    assert further_trials(0.5, 0.05, 3) is None

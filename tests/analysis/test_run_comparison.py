@@ -25,6 +25,7 @@ SCENARIO: dict[str, Any] = {
     "load": {"users": 5, "duration_s": 60.0, "trials": 3, "rest_s": 1.0},
     "topologies": {"one": TOPOLOGY},
     "target": {"timeout_s": 60.0, "health": None},
+    "validity": {"failures_share": 1.0},
 }
 MACHINE = {"cores": 2, "memory_gib": 8.0, "cpu": "X", "kernel": "6.1", "python": "3.11"}
 
@@ -145,6 +146,21 @@ def test_throughput_of_the_open_model_is_not_ranked_and_no_obstacle() -> None:
     found = compared(steady(100, 50, 0.001), steady(50, 50, 0.001), load=load)
     assert found.comparisons[0].not_ranked == OPEN_MODEL
     assert (found.is_worse, found.is_conclusive) == (False, True)
+
+
+def test_throughput_is_not_ranked_where_either_run_is_of_the_open_model() -> None:
+    """As with --allow load: what was offered tells nothing of what could be answered."""
+    closed, offered = (
+        summary_of({("one", "w"): steady(100)}, scenario) for scenario in ({}, {"load": {"arrival_rate_per_s": 10.0}})
+    )
+    for pair in ((closed, offered), (offered, closed)):
+        assert compare_runs(*pair).comparisons[0].not_ranked == OPEN_MODEL
+
+
+def test_which_trials_count_is_a_caution() -> None:
+    """A trial with many failures counts in one run and not in the other: the reader must know."""
+    found = likeness(run_of(), run_of({"validity": {"failures_share": 0.05}}))
+    assert (found.unlike, len(found.cautions)) == ((), 1)
 
 
 def test_more_failures_are_worse() -> None:
