@@ -74,7 +74,7 @@ class FactorEffect:
         change = f"{self.factor} {_word(self.from_level)} → {_word(self.to_level)}"
         if self.ratio is None or self.low is None or self.high is None:
             return f"{change}: {self.metric.name} not stated, {self.not_stated}"
-        chance = "" if self.is_shown else ", which chance explains"
+        chance = "" if self.is_shown else ", which chance may explain"
         return f"{change}: {self.metric.name} ×{self.ratio:.3g} [{self.low:.3g}, {self.high:.3g}]{chance}"
 
 

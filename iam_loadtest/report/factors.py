@@ -9,7 +9,7 @@ from iam_loadtest.analysis.factor import FactorEffect, effects_made
 from iam_loadtest.analysis.objective import Judgement
 from iam_loadtest.report.metric import NAME_OF
 from iam_loadtest.report.table import Column, Entry, Table, figure, words
-from iam_loadtest.report.text import NO_DATA, listed, number, quoted, with_range
+from iam_loadtest.report.text import NO_DATA, listed, number, plural, quoted, with_range
 
 
 def effect_table(effects: Sequence[FactorEffect]) -> Table:
@@ -124,12 +124,25 @@ def demand_sentences(found: Sequence[Carried]) -> Iterator[str]:
         own = [one for one in found if one.what == what]
         least = {one.topology: one for one in sorted(own, key=lambda one: -(one.times or 0)) if _is_carried(one)}
         if least:
-            times = [f"{quoted(name)} ×{number(one.times)} (under {one.workload})" for name, one in least.items()]
+            times = [f"{quoted(name)} ×{number(one.times)} ({_how_sure(one)})" for name, one in least.items()]
             need = f"{number(own[0].demand_per_s)} {what}/s"
             yield f"the peak of {need} was carried at least so many times over: {listed(times)}."
         others = [quoted(name) for name in dict.fromkeys(one.topology for one in own) if name not in least]
         if others:
             yield f"no workload shows that {listed(others)} would carry the {what} of the peak within the objectives."
+
+
+def _how_sure(one: Carried) -> str:
+    """Under which workload, and the interval of the figure; the range of the trials where they have none."""
+    goodput = one.goodput
+    if one.interval:
+        bounds = f"95 % interval {number(one.interval[0])}–{number(one.interval[1])}"
+    elif goodput.trials == 1 or goodput.minimum is None or goodput.maximum is None:
+        bounds = plural(goodput.trials, "trial")
+    else:
+        ends = (number(end / one.demand_per_s) for end in (goodput.minimum, goodput.maximum))
+        bounds = f"{plural(goodput.trials, 'trial')} from {' to '.join(ends)}"
+    return f"under {one.workload}, {bounds}"
 
 
 def _is_carried(one: Carried) -> bool:

@@ -70,7 +70,7 @@ def test_chance_is_called_chance() -> None:
     """One per cent between topologies and one between trials."""
     one = throughput(factor_effects(run_of({"a": ({"n": 1}, 100), "b": ({"n": 2}, 101)})))[0]
     assert not one.is_shown
-    assert one.describe().endswith(", which chance explains")
+    assert one.describe().endswith(", which chance may explain")
 
 
 def test_unstable_and_too_few_trials_are_not_stated() -> None:

@@ -69,6 +69,7 @@ def test_the_demand_is_carried_only_within_the_objectives(text: str) -> None:
     """2,000 tokens an hour at nine times the average are 5 a second; slow topologies answer more, too late."""
     answer = text.split("## The answer")[1].split("## Results", maxsplit=1)[0]
     assert "the peak of 5.00 tokens/s was carried at least so many times over: “galera-0” ×" in answer
+    assert re.search(r"“galera-0” ×[\d.]+ \(under refresh, 95 % interval [\d.]+–[\d.]+\)", answer)
     missed = re.search(r"no workload shows that (.*) would carry the tokens of the peak", answer)
     assert missed
     assert "“replication-100”" in missed[1]
