@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from iam_loadtest.analysis.cell import Cell, CombinedPart
 from iam_loadtest.analysis.contrast import Interval
 from iam_loadtest.analysis.estimate import Estimate
+from iam_loadtest.analysis.share import wilson
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.results.sample import WORKFLOW_STEP
 from iam_loadtest.scenario.objective import Metric, Objective
@@ -33,7 +34,8 @@ class JudgedObjective:
 
     The value is the estimate over the counted trials: the geometric mean for latency and throughput, the share
     over all of them together for failures. ``low`` and ``high`` are what the judgement rests on: the 95 % interval
-    where ``is_interval``, else the least and greatest of the trials, which are too few or too far apart for one.
+    where ``is_interval``, else the least and greatest of the trials, which are too few or too far apart for one; for
+    failures never narrower than Wilson's interval of all requests: few of them without a failure show little.
     ``trials`` is how many trials have the figure.
     """
 
@@ -69,7 +71,8 @@ class JudgedObjective:
         low, high = f"{self.low:.4g}", f"{self.high:.4g}{unit}"
         value = "it differs too much between trials" if self.value is None else f"it is {self.value:.4g}{unit}"
         if self.trials == 1:
-            return f"{value} in the one trial that counts"
+            requests = f", {low} to {high} by its number of requests" if self.low < self.high else ""
+            return f"{value} in the one trial that counts{requests}"
         return f"{value}, {'95 % interval' if self.is_interval else f'{self.trials} trials'} {low} to {high}"
 
 
@@ -172,5 +175,6 @@ def _failures(part: CombinedPart) -> _Figure:
     if part.failure_share is None or not shares:
         return _Figure(None, None, False, 0)
     interval = part.failure_interval
-    bounds = (100 * interval[0], 100 * interval[1]) if interval else (min(shares), max(shares))
+    low, high = (100 * bound for bound in interval or wilson(part.failed, part.requests))
+    bounds = (low, high) if interval else (min(low, *shares), max(high, *shares))
     return _Figure(100 * part.failure_share, bounds, interval is not None, len(shares))

@@ -10,6 +10,7 @@ from iam_loadtest.analysis.objective import JudgedObjective
 from iam_loadtest.analysis.steadiness import Steadiness
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.objectives import judged
+from iam_loadtest.scenario.objective import Metric
 
 
 def findings_document(summary: RunSummary) -> dict[str, Any]:
@@ -46,9 +47,16 @@ def _objective(one: JudgedObjective) -> dict[str, Any]:
         "value": rounded(one.value),
         "low": rounded(one.low),
         "high": rounded(one.high),
-        "low_and_high_are": "ci95" if one.is_interval else "range of trials",
+        "low_and_high_are": _kind_of_bounds(one),
         "trials": one.trials,
     }
+
+
+def _kind_of_bounds(one: JudgedObjective) -> str:
+    if one.is_interval:
+        return "ci95"
+    is_share = one.objective.metric is Metric.FAILURES
+    return "range of trials and ci95 of requests" if is_share else "range of trials"
 
 
 def _effect(one: FactorEffect) -> dict[str, Any]:

@@ -72,6 +72,27 @@ def test_few_requests_without_a_failure_do_not_show_a_small_share() -> None:
     assert [one.judgement for one in found] == [Judgement.UNDECIDED, Judgement.MET]
 
 
+@pytest.mark.parametrize("trials", [1, 2])
+def test_fewer_trials_do_not_show_a_small_share_either(trials: int) -> None:
+    """None of 100 bounds the share at 3.7 %, none of 200 at 1.9 %: less than 1 % is open, less than 4 % is met."""
+    own = [trial_of("base", "access", i, (0.0001, 50.0), i) for i in range(1, trials + 1)]
+    found = objectives_about(
+        make_cell("base", "access", own), [Objective(expect="failures < 1%"), Objective(expect="failures < 4%")]
+    )
+    assert [one.judgement for one in found] == [Judgement.UNDECIDED, Judgement.MET]
+    assert "95 % interval" not in found[0].describe()
+
+
+def test_one_trial_of_many_failures_misses_and_says_what_its_requests_leave_open() -> None:
+    """Half of 200 requests: 43 to 57 %, by Wilson."""
+    cell = make_cell("base", "access", [trial_of("base", "access", 1, (0.0001, 50.0), 1, failed=100)])
+    (found,) = objectives_about(cell, [Objective(expect="failures < 1%")])
+    assert found.judgement is Judgement.MISSED
+    assert found.describe().endswith(
+        "it is 50% in the one trial that counts, 43.14 to 56.86% by its number of requests"
+    )
+
+
 def test_an_objective_without_a_workload_is_about_every_cell() -> None:
     """One with a step only about workloads that have it."""
     assert [workload for workload, _, _ in judged("p95 < 1s")] == ["access", "idle"]
