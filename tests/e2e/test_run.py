@@ -183,7 +183,7 @@ def test_a_missing_secret_is_named_before_anything_starts(workshop: Workshop) ->
 
 
 def test_a_missed_objective_gives_exit_code_4_and_is_named(workshop: Workshop) -> None:
-    scenario = workshop.scenario(objectives=["throughput > 9999999/s", "failures < 1%"])
+    scenario = workshop.scenario(objectives=["throughput > 9999999/s", "failures < 50%"])
     done = workshop.call("run", scenario, "--only", "access", "--quiet")
     assert done.returncode == 4, done.stderr
     assert "objective missed: one / access: expected throughput > 9999999/s; it is " in done.stderr
