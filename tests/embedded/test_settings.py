@@ -22,7 +22,9 @@ OFF = ["--store-access-tokens", "off"]
 def rotating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iam]:
     directory = tmp_path_factory.mktemp("rotating")
     options = ["--refresh-tokens", "rotate", "--clear-on-refresh", "off", "--workers", "2", "--algorithm", "ES256"]
-    with running_iam(directory, *options, "--extra-statements", "3") as running:
+    with running_iam(
+        directory, *options, "--extra-statements", "3", "--database", str(directory / "iam.sqlite")
+    ) as running:
         yield running
 
 
@@ -52,6 +54,22 @@ def test_of_many_refreshes_with_one_rotating_token_exactly_one_succeeds(rotating
     with ThreadPoolExecutor(12) as pool:
         statuses = sorted(pool.map(lambda _: rotating.refresh(value).status_code, range(12)))
     assert statuses == [200] + [401] * 11
+
+
+def test_the_id_of_a_rotated_refresh_token_is_never_given_out_again(rotating: Iam) -> None:
+    """A request that read the old token before it was rotated would take the new one for it."""
+    value = rotating.password()["refresh_token"]
+    seen = set()
+    for _ in range(3):
+        seen.add(newest_refresh_token_id(rotating))
+        value = good(rotating.refresh(value))["refresh_token"]
+    assert len(seen | {newest_refresh_token_id(rotating)}) == 4
+
+
+def newest_refresh_token_id(iam: Iam) -> int:
+    with closing(sqlite3.connect(iam.directory / "iam.sqlite")) as connection:
+        newest: int = connection.execute("SELECT MAX(id) FROM refresh_token").fetchone()[0]
+        return newest
 
 
 def test_where_nothing_is_cleared_the_older_access_token_lives_on(rotating: Iam) -> None:

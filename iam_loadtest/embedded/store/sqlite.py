@@ -51,7 +51,9 @@ class _Queued:
 class SqliteStore:
     """A Store on one SQLite file."""
 
-    auto_id = "INTEGER PRIMARY KEY"
+    # Without AUTOINCREMENT the id of a deleted last row is given out again: a second refresh with a rotated token would
+    # find, and delete, the new token in the place of the old.
+    auto_id = "INTEGER PRIMARY KEY AUTOINCREMENT"
     table_options = ""
     child_options = "WITHOUT ROWID"
 
