@@ -126,7 +126,7 @@ def test_a_distributed_run_loses_no_row_and_shows_no_secret(tmp_path: Path, fake
     port = str(free_port())
     file = ("-f", str(LOCUSTFILES / "token_exchange.py"))
     reports = ("--samples", "out", "--csv", "stats", "--html", "report.html", "--json-file", "stats")
-    options = ("--issuer", fake.issuer("pace"), "--client-id", "my-client", "-t", "3s", *reports)
+    options = ("--issuer", fake.issuer("pace"), "--client-id", "my-client", "-t", "8s", *reports)
     bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
     secret = {"IAM_LOADTEST_CLIENT_SECRET": SECRET, "IAM_LOADTEST_PASSWORD": SECRET + "2"}
     master = start_locust(*file, "--master", *bind, *HEADLESS, *options, cwd=tmp_path, log=tmp_path / "master.log")
