@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from iam_loadtest.cli.report import report
+from iam_loadtest.cli import cli
 from iam_loadtest.errors import UserError
 from iam_loadtest.report import ReportFiles
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 def test_the_newest_run_is_reported_when_none_is_named(small_run: FakeRun, tmp_path: Path) -> None:
     """The command prints what counts, a table without trailing blanks, and the paths."""
     run = write_fake_run(tmp_path / "reports" / "run", replace(small_run, trials=1))
-    result = CliRunner().invoke(report, ["--reports", str(tmp_path / "reports")], catch_exceptions=False)
+    result = CliRunner().invoke(cli, ["report", "--reports", str(tmp_path / "reports")], catch_exceptions=False)
     lines = result.output.splitlines()
     assert result.exit_code == 0
     assert lines[0].startswith("2 of 2 planned trials count: 2 topologies under 1 workload; closed model, 4 users")
@@ -35,14 +35,14 @@ def test_the_newest_run_is_reported_when_none_is_named(small_run: FakeRun, tmp_p
 def test_every_named_run_is_reported(small_run: FakeRun, tmp_path: Path) -> None:
     """One after the other."""
     runs = [write_fake_run(tmp_path / name, replace(small_run, trials=1)) for name in ("a", "b")]
-    CliRunner().invoke(report, [str(run) for run in runs], catch_exceptions=False)
+    CliRunner().invoke(cli, ["report", *map(str, runs)], catch_exceptions=False)
     assert all((run / "report.md").is_file() for run in runs)
 
 
 def test_a_directory_without_runs_is_refused(tmp_path: Path) -> None:
     """The front door prints the line and exits with 1."""
     with pytest.raises(UserError, match="holds no run"):
-        CliRunner().invoke(report, ["--reports", str(tmp_path)], catch_exceptions=False)
+        CliRunner().invoke(cli, ["report", "--reports", str(tmp_path)], catch_exceptions=False)
 
 
 def test_help_does_not_import_what_is_slow() -> None:
