@@ -11,6 +11,7 @@ import pytest
 from iam_loadtest.report import ReportFiles
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+Keys = pytest.importorskip("selenium.webdriver.common.keys", reason="selenium is not installed").Keys
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -103,6 +104,23 @@ def test_a_table_sorts_by_a_click_on_its_heading(browser: webdriver.Chrome, fini
     assert browser.execute_script(f"return {heading}.getAttribute('aria-sort')") == "ascending"
     browser.execute_script(f"{heading}.querySelector('button').click()")
     assert browser.execute_script(values) == rising[::-1]
+
+
+def test_a_table_sorts_by_keyboard(browser: webdriver.Chrome, finished: ReportFiles) -> None:
+    """The heading takes the focus; Enter sorts, Space turns the order round, and the focus stays."""
+    open_page(browser, finished.html, 1280, "light")
+    heading = browser.find_elements("css selector", "#results th")[3]
+    button = heading.find_element("tag name", "button")
+    browser.execute_script("arguments[0].focus()", button)
+    found = []
+    for key in (Keys.ENTER, Keys.SPACE):
+        assert browser.switch_to.active_element == button
+        browser.switch_to.active_element.send_keys(key)
+        found.append(heading.get_attribute("aria-sort"))
+    assert found == ["ascending", "descending"]
+    cells = browser.find_elements("css selector", "#results td:nth-child(4)")
+    values = [float(cell.get_attribute("data-sort")) for cell in cells]
+    assert values == sorted(values, reverse=True)
 
 
 def _luminance(browser: webdriver.Chrome) -> float:
