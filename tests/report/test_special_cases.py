@@ -13,6 +13,7 @@ import pytest
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.report import ReportFiles, write_report
+from iam_loadtest.results.run import TEMPORARY_PREFIX
 from iam_loadtest.results.trial import Caution, TrialStatus
 
 from .synthetic import FakeRun, FakeTopology, write_fake_run
@@ -142,6 +143,21 @@ def test_samples_that_are_gone_take_their_trial_out(small_run: FakeRun, tmp_path
     text = words(write_report(run))
     assert "5 of 6 planned trials count" in text
     assert "samples.parquet is missing" in text
+
+
+def test_what_a_killed_runner_left_is_ignored(small_run: FakeRun, tmp_path: Path) -> None:
+    """A whole trial's files under the name of a trial in progress, and an empty directory: both trials are missing."""
+    run = write_fake_run(tmp_path / "run", small_run)
+    trials = run / "trials"
+    (trials / IDS[4]).rename(trials / f"{TEMPORARY_PREFIX}{IDS[4]}")
+    shutil.rmtree(trials / IDS[5])
+    (trials / f"{TEMPORARY_PREFIX}{IDS[5]}").mkdir()
+    files = write_report(run)
+    assert "4 of 6 planned trials count (2 missing)" in words(files)
+    assert TEMPORARY_PREFIX not in words(files)
+    document = json.loads(files.json.read_text())
+    assert (document["trials_missing"], document["trials_excluded"]) == (IDS[4:], {})
+    assert [cell["trials_counted"] for cell in document["cells"]] == [2, 2]
 
 
 def test_charts_that_are_no_longer_drawn_are_removed(small_run: FakeRun, tmp_path: Path) -> None:
