@@ -8,6 +8,7 @@ from typing import Any
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.load_model import load_of
 from iam_loadtest.report.table import Column, Entry, Table, figure, words
+from iam_loadtest.report.text import plural
 
 NEAR = 0.5
 """Trials that asked for more than this share of what the generator can offer are marked."""
@@ -39,7 +40,7 @@ def _rows(summary: RunSummary, found: Mapping[str, Any]) -> Iterator[tuple[Entry
     yield (words("Requests/s per core"), figure(found["requests_per_cpu_s"]), words(None), words(None))
     if isinstance(cores, int) and isinstance(workers, int):
         limit = found["requests_per_cpu_s"] * min(cores, workers)
-        name = f"Requests/s of {workers} workers on {cores} cores"
+        name = f"Requests/s of {plural(workers, 'worker')} on {plural(cores, 'core')}"
         yield (words(name), figure(limit), figure(most), _share(most, limit, NEAR))
     floor_share = _share(floor_ms, nearest_ms, FLOOR_SHARE)
     yield (words("Latency of a request, p50 ms"), figure(floor_ms), figure(nearest_ms), floor_share)

@@ -38,6 +38,15 @@ def test_a_trial_near_the_generator_s_limit_is_marked(tmp_path: Path, small_run:
     assert calibration_table(replace(summary, run=replace(summary.run, info=weaker))).rows[1][3].mark == "bad"
 
 
+def test_one_worker_is_no_plural(tmp_path: Path, small_run: FakeRun) -> None:
+    """Of two cores it uses one."""
+    summary = summarise_directory(write_fake_run(tmp_path / "run", replace(small_run, trials=1)))
+    load = {**summary.run.info.scenario["load"], "workers": 1}
+    info = replace(summary.run.info, scenario={**summary.run.info.scenario, "load": load})
+    rows = shown(replace(summary, run=replace(summary.run, info=info)))
+    assert rows["Requests/s of 1 worker on 2 cores"][0] == "20,000"
+
+
 def test_without_a_calibration_there_is_no_row(tmp_path: Path, small_run: FakeRun) -> None:
     summary = summarise_directory(write_fake_run(tmp_path / "run", small_run))
     bare = replace(summary.run, info=replace(summary.run.info, calibration=None))
