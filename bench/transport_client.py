@@ -13,6 +13,7 @@ import os
 import ssl
 import sys
 import time
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,8 +50,9 @@ class StockUser(User):
     wait_time = constant(0)
     workload = ""
 
+    @abstractmethod
     def post(self, name: str, form: dict[str, str], **options: Any) -> dict[str, str]:
-        raise NotImplementedError
+        """One request; the answer's JSON."""
 
     @task
     def chain(self) -> None:

@@ -70,7 +70,7 @@ def worker(
     """Generate load for runs on another host, trial after trial, until Ctrl-C or SIGTERM.
 
     The other host runs `iam-loadtest run SCENARIO --workers-external N`. The scenario comes from there, secrets never
-    do: they are read here, and sent to no other origin than --target.
+    do: they are read here, and sent to no other host than --target names.
     """
     from iam_loadtest.runner.worker_supervisor import WorkerSettings, serve_trials  # noqa: PLC0415  not for --help
     from iam_loadtest.scenario.worker_trust import WorkerTrust, parse_origin  # noqa: PLC0415  not needed for --help

@@ -162,8 +162,9 @@ async def _answers(store: Store) -> bool:
     return True
 
 
-async def _no_app(scope: object, receive: object, send: object) -> None:
-    raise NotImplementedError
+async def _no_app(_scope: object, _receive: object, _send: object) -> None:
+    """Uvicorn's configuration wants an app; this one only helps to choose the event loop."""
+    raise RuntimeError("no request is served by this app")
 
 
 def _die_with_parent(parent_pid: int) -> None:

@@ -56,7 +56,7 @@ class Dialler:
         secured = TlsConnection(connection.release(), tls, host, call.session)
         try:
             self._shake_hands(secured, call.deadline_s)
-        except BaseException:
+        except BaseException:  # a user that is killed meanwhile too: nobody else closes it; it is raised again
             secured.close()
             raise
         return secured, address
@@ -126,7 +126,7 @@ def connect(address: str, port: int, limit_s: float) -> Any:
         if code:
             raise OSError(code, os.strerror(code))
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
+    except BaseException:  # a user that is killed meanwhile too: nobody else closes it; it is raised again
         connected.close()
         raise
     return connected
@@ -136,7 +136,7 @@ def _open_tunnel(connection: Connection, host: str, port: int, proxy: Proxy, unt
     try:
         connection.begin(until_s)
         open_tunnel(connection, host, port, proxy)
-    except BaseException:
+    except BaseException:  # a user that is killed meanwhile too: nobody else closes it; it is raised again
         connection.close()
         raise
 
