@@ -34,7 +34,7 @@ demo: $(INSTALLED) ## run the quick matrix on the built-in IAM and write its rep
 
 test: $(INSTALLED_DEV) ## run the tests, with coverage of the package
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m coverage run -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --durations 20
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --fail-under=90 --skip-covered --sort=cover
 
