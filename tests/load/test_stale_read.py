@@ -193,7 +193,7 @@ load: {users: 4, spawn_rate_per_s: 12, warm_up: 0s, duration: 1500ms, cool_down:
 def test_a_trial_confirms_its_stale_reads_and_every_request_that_the_iam_counted_is_accounted_for(
     tmp_path: Path,
 ) -> None:
-    """Each token is known from its third presentation on: its sample is stale, its second try accepted, in no sample."""
+    """A token is known from its third presentation on: its sample is stale, its second try accepted, and in none."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Lagging) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         issuer = f"http://127.0.0.1:{server.server_port}/"
