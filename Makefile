@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 SCENARIO ?= scenarios/quick.yaml
 RUN ?=
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test fuzz lint bench report iam locust example picture constraints schema clean
@@ -34,7 +34,8 @@ demo: $(INSTALLED) ## run the quick matrix on the built-in IAM and write its rep
 
 test: $(INSTALLED_DEV) ## run the tests, with coverage of the package
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --durations 20
+	$(BIN)/python -m coverage run -m pytest -m "not alone" --numprocesses $(TEST_PROCESSES) --dist loadfile --durations 20
+	$(BIN)/python -m coverage run -m pytest -m alone tests/e2e
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --fail-under=90 --skip-covered --sort=cover
 

@@ -69,6 +69,7 @@ def is_quiet(truth_us: Sequence[int], planned_p50_us: int, planned_p95_us: int) 
     return max(late_us) <= QUIET_US
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("schedule", "planned_us"), [("20ms", (20_000, 20_000)), ("10ms*80,200ms*20", (10_000, 200_000))]
 )
