@@ -11,7 +11,8 @@ class Admission:
     """Stands before the master's messages until the trial is over.
 
     Locust gives users to a worker that connects while a test runs, which moves users that are being measured. Here it
-    gets no answer and asks again until the next trial's master takes it. So does one more than ``workers``.
+    gets no answer and asks again until the next trial's master takes it. So does one more than ``workers``. Nobody is
+    heard in another's name.
     """
 
     def __init__(self, runner: Any, workers: int) -> None:
@@ -26,7 +27,7 @@ class Admission:
         self._is_open = False
 
     def _admit(self, client_id: str, msg: Any) -> None:
-        if msg.type != "client_ready" or self._may_join(client_id):
+        if msg.node_id == client_id and (msg.type != "client_ready" or self._may_join(client_id)):
             self._handle(client_id, msg)
 
     def _may_join(self, client_id: str) -> bool:

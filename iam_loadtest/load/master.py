@@ -16,6 +16,7 @@ from iam_loadtest.load.gathering import Gathering, poll
 from iam_loadtest.load.health import MASTER, HealthProbe
 from iam_loadtest.load.order import order_of
 from iam_loadtest.load.setup import LoadSetup
+from iam_loadtest.oidc.redact import one_line
 
 _LOG = logging.getLogger(__name__)
 FINISH_PATIENCE_S = 15.0
@@ -107,8 +108,9 @@ class Master:
         self._runner.send_message(message.PONG, answer, client_id=msg.node_id)
 
     def _on_trouble(self, msg: Any, **_: Any) -> None:
-        if self.trouble is None:
-            self.trouble = str(msg.data["text"])
+        """Take the first word of a worker that Locust gives users to; the port is open to anyone who reaches it."""
+        if self.trouble is None and msg.node_id in self._runner.clients:
+            self.trouble = said_elsewhere(msg.data)
             self._on_trouble_text(self.trouble)
 
     def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
@@ -120,3 +122,9 @@ class Master:
         if self.gathering is not None and msg.node_id in self._slots:
             self.gathering.collector.add_total(self._slots[msg.node_id], int(msg.data["rows"]))
             self._finished.add(msg.node_id)
+
+
+def said_elsewhere(data: object) -> str:
+    """The text of a worker's trouble, as it may be logged and kept: what another host sends can be anything."""
+    text = data.get("text") if isinstance(data, dict) else None
+    return one_line(text) if isinstance(text, str) and text.strip() else "a worker did not say what its trouble is"
