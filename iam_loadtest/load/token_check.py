@@ -24,7 +24,7 @@ _LOG = logging.getLogger(__name__)
 _FETCH_LIMIT_S = 10.0
 _FETCH_AGAIN_US = 10_000_000
 MAX_IDS = 200_000
-"""Token ids that a process remembers; what comes later is not looked at for duplicates."""
+"""Token ids that a process remembers; later ones are only compared with these."""
 
 KeySource = Callable[[], KeySet]
 

@@ -6,6 +6,7 @@ import base64
 import json
 import random
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from iam_loadtest.load import token_check
+from iam_loadtest.load import findings, token_check
 from iam_loadtest.load.findings import Findings
 from iam_loadtest.load.token_check import TokenCheck
 from iam_loadtest.oidc.verify import KeySet
@@ -118,6 +119,16 @@ def test_tokens_of_two_workers_with_one_jti_are_a_caution() -> None:
         found.add(worker, {"tokens": checking.take()})
     assert found.tokens == {"verified": 6, "duplicate_jti": 1}
     assert [caution.kind for caution in found.cautions()] == ["duplicate_jti"]
+
+
+def test_the_ids_that_are_remembered_are_limited_and_later_tokens_are_compared_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(findings, "MAX_IDS", 2)
+    found = Findings()
+    for token_id, whole in ((1, 10), (2, 20), (3, 30), (3, 31), (2, 21), (1, 10)):
+        found.add(0, {"tokens": {"ids": array("Q", (token_id, whole)).tobytes()}})
+    assert found.tokens == {"duplicate_jti": 1}, "that of id 2; id 3 came when two were known"
 
 
 @pytest.mark.parametrize(
