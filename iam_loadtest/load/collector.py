@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PART_SUFFIX = ".part"
 """The samples file has this at the end of its name until it is complete."""
 RECENT_US = 5_000_000
+FIRST_CHAINS = 50
+"""Where the first so many chains are all refused, a trial stops: a wrong secret should cost seconds."""
 
 
 class Collector:
@@ -33,7 +35,7 @@ class Collector:
         self._recent: deque[tuple[int, Tally]] = deque()
         self.rows_by_step: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
-        self.chains: Counter[str] = Counter()
+        self.first_chains: list[str] = []
         self.health: list[HealthRow] = []
         self.findings = Findings()
         self.sent: dict[int, int] = {}
@@ -97,7 +99,7 @@ class Collector:
 
         found = tally(block, self.window)
         self.rows_by_step.update(found.rows_by_step)
-        self.chains.update(found.chains)
+        self.first_chains += found.first_chains[: FIRST_CHAINS - len(self.first_chains)]
         self.has_success_in_window = self.has_success_in_window or found.has_success
         self._recent.append((now_us, found))
         self.recent(now_us)

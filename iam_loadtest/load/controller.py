@@ -13,15 +13,14 @@ from gevent.event import Event
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.load.admission import Admission
-from iam_loadtest.load.collector import prepare_to_write
+from iam_loadtest.load.collector import FIRST_CHAINS, prepare_to_write
 from iam_loadtest.load.gathering import Gathering
 from iam_loadtest.load.master import FINISH_PATIENCE_S, Master
 from iam_loadtest.load.message import Arrive
 from iam_loadtest.load.setup import LoadSetup
 from iam_loadtest.load.verdict import (
-    FIRST_CHAINS,
     commonest_failure,
-    first_chains_failed,
+    first_chains_refused,
     load_result,
     lost_workers,
     progress,
@@ -184,9 +183,11 @@ class Controller:
             raise EndTrialError(TrialStatus.FAILED, self._defect())
         if self._master.gathering is not None and self._gathering.collector.problem:
             raise EndTrialError(TrialStatus.FAILED, self._gathering.collector.problem)
-        if self._master.gathering is not None and first_chains_failed(self._gathering.collector.chains):
+        if self._master.gathering is not None and first_chains_refused(self._gathering.collector.first_chains):
             why = commonest_failure(self._gathering.collector.failures)
-            raise EndTrialError(TrialStatus.FAILED, f"the first {FIRST_CHAINS} chains all failed, most often: {why}")
+            raise EndTrialError(
+                TrialStatus.FAILED, f"the first {FIRST_CHAINS} chains were all refused; most often: {why}"
+            )
 
     def _defect(self) -> str:
         first = next(iter(self._runner.exceptions.values()))

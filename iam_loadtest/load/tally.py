@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from iam_loadtest.load.collector import FIRST_CHAINS
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.sample import SampleBlock, is_chain_step
 from iam_loadtest.results.trial import WindowMarks
@@ -21,10 +22,13 @@ Latencies = npt.NDArray[np.uint32]
 
 @dataclass(frozen=True)
 class Tally:
-    """One block in figures. ``chains`` counts whole chains by outcome; ``chain_us`` holds their latencies."""
+    """One block in figures. ``chain_us`` holds the latencies of whole chains.
+
+    ``first_chains`` are the outcomes of the first of them in the order in which they ended, FIRST_CHAINS at most.
+    """
 
     rows_by_step: Mapping[str, int]
-    chains: Mapping[str, int]
+    first_chains: Sequence[str]
     requests: int
     good_requests: int
     chain_us: Latencies
@@ -38,7 +42,7 @@ def tally(block: SampleBlock, window: WindowMarks) -> Tally:
     is_good = np.isin(outcome, [code for code, name in enumerate(block.outcomes) if name == Outcome.OK.value])
     return Tally(
         rows_by_step=_counts(step, block.steps),
-        chains=_counts(outcome[is_chain], block.outcomes),
+        first_chains=[block.outcomes[code] for code in outcome[is_chain][:FIRST_CHAINS]],
         requests=int(np.count_nonzero(~is_chain)),
         good_requests=int(np.count_nonzero(is_good & ~is_chain)),
         chain_us=np.frombuffer(block.latency_us, np.uint32)[is_chain],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from iam_loadtest.load.arrival_gate import arrival_cautions, arrival_counts, arrivals_problem
-from iam_loadtest.load.collector import RECENT_US
+from iam_loadtest.load.collector import FIRST_CHAINS, RECENT_US
 from iam_loadtest.load.findings import Findings
 from iam_loadtest.load.gates import remarks, spoilers
 from iam_loadtest.load.health import HealthRow, generator_health
@@ -25,9 +25,6 @@ from iam_loadtest.scenario.limits import Limits
 
 if TYPE_CHECKING:
     from iam_loadtest.load.tally import Tally
-
-FIRST_CHAINS = 50
-"""Where so many chains ended and none of them well, a trial stops: a wrong secret should cost seconds."""
 
 HEALTH_AFTER_S = 5.0
 """In a window this long every worker reports its health, each second."""
@@ -94,9 +91,12 @@ def commonest_failure(failures: Mapping[str, int]) -> str:
     )
 
 
-def first_chains_failed(chains: Mapping[str, int]) -> bool:
-    """Whether enough chains ended to tell, and none of them well."""
-    return sum(chains.values()) >= FIRST_CHAINS and not chains.get(Outcome.OK.value)
+def first_chains_refused(outcomes: Sequence[str]) -> bool:
+    """Whether the first chains, in the order in which they arrived, were all refused.
+
+    Anything else may pass: an IAM that is slow or out of reach at first is what some trials are about.
+    """
+    return len(outcomes) >= FIRST_CHAINS and set(outcomes[:FIRST_CHAINS]) == {Outcome.REFUSED.value}
 
 
 def progress(phase: str, left_s: float, users: int, recent: Sequence[Tally], elapsed_us: int) -> Progress:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.load.collector import Collector, refuse_to_overwrite
+from iam_loadtest.load.collector import FIRST_CHAINS, Collector, refuse_to_overwrite
 from iam_loadtest.load.health import HealthRow
 from iam_loadtest.results.sample import SampleBuffer
 from iam_loadtest.results.sample_file import ROW_GROUP_ROWS, read_samples
@@ -31,8 +31,19 @@ def test_rows_of_all_workers_end_in_one_file_that_appears_when_it_is_complete(tm
     assert table["worker"].to_pylist() == [0, 0, 1]
     assert table["outcome"].to_pylist() == ["ok", "ok", "timeout"]
     assert (collector.rows, collector.rows_by_step) == (3, {"issue": 2, "workflow": 1})
-    assert collector.chains == {"ok": 1}
+    assert collector.first_chains == ["ok"]
     collector.close()
+
+
+def test_the_first_chains_are_kept_in_the_order_of_their_arrival_and_no_more_of_them() -> None:
+    collector = Collector(None)
+    refused, good = (
+        packed(*[(1, "workflow", "refused")] * (FIRST_CHAINS - 2)),
+        packed((2, "issue", "ok"), (2, "workflow", "ok")),
+    )
+    for worker, block in enumerate((refused, good, refused)):
+        collector.add(worker, {"samples": block}, 10)
+    assert collector.first_chains == ["refused"] * (FIRST_CHAINS - 2) + ["ok", "refused"]
 
 
 def test_health_is_written_in_order_of_time(tmp_path: Path) -> None:

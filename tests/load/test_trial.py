@@ -200,7 +200,9 @@ def test_progress_shows_users_throughput_and_what_is_left_while_the_window_runs(
 def test_a_wrong_secret_ends_the_trial_long_before_its_time_with_its_reason(ended: Ended) -> None:
     result = ended.results["refused"]
     assert result.status is TrialStatus.FAILED
-    assert result.reason == "the first 50 chains all failed, most often: refused: 401 unauthorized Bad credentials"
+    assert (
+        result.reason == "the first 50 chains were all refused; most often: refused: 401 unauthorized Bad credentials"
+    )
     assert result.marks.ended_us is not None
     assert result.marks.ended_us < 300e6, "600 s were planned"
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from iam_loadtest.load.collector import FIRST_CHAINS
 from iam_loadtest.load.health import HealthRow
 from iam_loadtest.load.tally import tally
 from iam_loadtest.load.verdict import (
-    FIRST_CHAINS,
     Gathered,
     commonest_failure,
-    first_chains_failed,
+    first_chains_refused,
     load_result,
     progress,
 )
@@ -102,10 +102,13 @@ def test_an_unknown_total_is_none_not_zero() -> None:
     assert load_result(gathered(sent={0: 4})).counts.sent is None
 
 
-def test_first_chains_decide_only_when_there_are_enough_of_them_and_none_went_well() -> None:
-    assert not first_chains_failed({"refused": FIRST_CHAINS - 1})
-    assert first_chains_failed({"refused": FIRST_CHAINS - 1, "timeout": 1})
-    assert not first_chains_failed({"refused": 1000, "ok": 1})
+def test_first_chains_decide_only_when_there_are_enough_of_them_and_all_were_refused() -> None:
+    refused = ["refused"] * FIRST_CHAINS
+    assert not first_chains_refused(refused[1:])
+    assert first_chains_refused(refused)
+    assert first_chains_refused([*refused, "ok"]), "later ones change nothing"
+    assert not first_chains_refused(["timeout", *refused])
+    assert not first_chains_refused(["ok", *refused])
 
 
 def test_the_commonest_failure_is_named_and_none_is_said() -> None:
