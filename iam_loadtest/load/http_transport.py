@@ -10,6 +10,7 @@ from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.redirect import Origin, send_following
 from iam_loadtest.load.connection import Connection, TlsConnection
 from iam_loadtest.load.dial import Call, Dialler, in_words
+from iam_loadtest.load.known_head import KnownHeads
 from iam_loadtest.load.request_head import RequestHeads
 from iam_loadtest.load.response_reader import ResponseReader
 from iam_loadtest.load.transport import TransportFailureError, TransportSettings
@@ -30,6 +31,7 @@ class Network:
         self.dialler = Dialler(settings)
         self.book = self.dialler.book
         self.heads = RequestHeads(settings.proxy)
+        self.known = KnownHeads()
 
 
 class _Link:
@@ -41,7 +43,7 @@ class _Link:
         self.origin = origin
         self.connection = connection
         self.address = address
-        self.reader = ResponseReader(network.settings.backend_header)
+        self.reader = ResponseReader(network.settings.backend_header, network.known)
         self.idle_since_s = 0.0
         self.version = network.book.version
         is_direct = network.settings.proxy is None

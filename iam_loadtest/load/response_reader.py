@@ -8,6 +8,7 @@ from typing import Any
 import httptools
 
 from iam_loadtest.flow.cookie_jar import MAX_COOKIES
+from iam_loadtest.load.known_head import KnownHead, KnownHeads
 from iam_loadtest.load.transport import TransportFailureError
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
 from iam_loadtest.results.outcome import Outcome
@@ -28,10 +29,12 @@ class ResponseReader:
 
     Interim answers (1xx) are skipped. ``keep_alive`` is asked of the parser while the message completes: later
     it says no whatever was sent. The answer to a HEAD ends with its headers, which the parser cannot be told.
+    ``known`` are heads that readers of the same ``backend_header`` share.
     """
 
-    def __init__(self, backend_header: str) -> None:
+    def __init__(self, backend_header: str, known: KnownHeads | None = None) -> None:
         self._backend_header = backend_header.lower().encode()
+        self._known = KnownHeads() if known is None else known
         self._ignored: set[bytes] = set()
         self._is_head = True
         self._parser: Any = None
@@ -69,6 +72,33 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> None:
         """Read on; raises TransportFailureError where the bytes are no HTTP, too many, or follow the answer."""
+        if self._is_known(data):
+            return
+        is_first = not self._received_bytes
+        self._parse(data)
+        if is_first and self.complete and self._is_worth_knowing():
+            head = KnownHead(self.status, self._body_bytes, self.backend, self.retry_after)
+            self._known.learn(data, head)
+
+    def _is_known(self, data: bytes) -> bool:
+        """Whether ``data`` is a whole answer whose head was parsed before; the parser then waits for the next one."""
+        if self._received_bytes or self._is_head:
+            return False
+        found = self._known.match(data)
+        if found is None:
+            return False
+        (self.status, _, self.backend, self.retry_after), body_starts = found
+        self._body = [data[body_starts:]]
+        self.has_bytes = self.complete = self.keep_alive = True
+        self._received_bytes = len(data)
+        return True
+
+    def _is_worth_knowing(self) -> bool:
+        """Whether the answer was one of those that :class:`KnownHead` can describe."""
+        is_plain = not (self._encoding or self.location or self.set_cookies or self._is_head)
+        return is_plain and self.keep_alive
+
+    def _parse(self, data: bytes) -> None:
         self.has_bytes = True
         self._received_bytes += len(data)
         try:

@@ -25,6 +25,7 @@ from iam_loadtest.embedded.self_signed import self_signed_context
 from iam_loadtest.flow.cookie_jar import CookieJar
 from iam_loadtest.flow.message import Request, Response, Visit
 from iam_loadtest.load.http_transport import HttpTransport, Network
+from iam_loadtest.load.known_head import MAX_KNOWN, MAX_KNOWN_BYTES, KnownHeads
 from iam_loadtest.load.response_reader import MAX_HEAD_BYTES, ResponseReader
 from iam_loadtest.load.transport import TransportFailureError, TransportSettings, settings_of
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
@@ -167,6 +168,54 @@ def test_pieces_make_no_difference(data: bytes, size: int) -> None:
 
     whole = result(len(data) or 1)
     assert whole is None or result(size) == whole
+
+
+@examples(200)
+@given(st.lists(st.tuples(messages(), st.booleans()), min_size=1, max_size=4))
+def test_what_was_seen_before_makes_no_difference(answers: list[tuple[bytes, bool]]) -> None:
+    """Each answer twice, to readers that share the heads they have parsed, and to one that never saw any."""
+    known = KnownHeads()
+
+    def result(data: bytes, is_head: bool, known: KnownHeads) -> tuple[object, ...]:
+        reader = ResponseReader("X-Backend", known)
+        reader.begin(is_head)
+        try:
+            reader.feed(data)
+            reader.end_of_stream()
+            said = (reader.body(), reader.backend, reader.retry_after, reader.location, reader.set_cookies)
+        except TransportFailureError as failure:
+            return failure.outcome, failure.detail, failure.status
+        return reader.status, reader.complete, reader.keep_alive, reader.has_bytes, *said
+
+    for data, is_head in answers * 2:
+        assert result(data, is_head, known) == result(data, is_head, KnownHeads())
+
+
+def test_an_answer_seen_before_is_not_parsed_again_and_the_one_after_it_is() -> None:
+    """Also where the same connection carries both."""
+    known = KnownHeads()
+    parsing, reader = (ResponseReader("X-Backend", known) for _ in range(2))
+    parsing.feed(answer(GOOD))
+    for body in (GOOD, b"x" * len(GOOD), b"other length", GOOD):
+        reader.begin()
+        reader.feed(answer(body))
+        assert (reader.status, reader.body(), reader.complete) == (200, body, True)
+    reader.begin()
+    reader._parser = None
+    reader.feed(answer(GOOD))
+    assert reader.complete
+    with pytest.raises(TransportFailureError, match="more bytes came"):
+        parsing.feed(answer(GOOD))
+
+
+def test_few_heads_are_remembered_and_no_long_ones() -> None:
+    known = KnownHeads()
+    for number in range(2 * MAX_KNOWN):
+        ResponseReader("X-Backend", known).feed(answer(GOOD, f"X-Request: {number}"))
+    assert len(known) <= MAX_KNOWN
+    long = answer(GOOD, "X-Long: " + "a" * MAX_KNOWN_BYTES)
+    ResponseReader("X-Backend", known).feed(long)
+    assert known.match(long) is None
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
