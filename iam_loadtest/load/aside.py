@@ -23,24 +23,27 @@ from iam_loadtest.results.outcome import Outcome
 
 @dataclass(frozen=True)
 class Aside:
-    """Neither is part of any latency: this comes after an answer's time was taken."""
+    """Neither is part of any latency: this comes after an answer's time was taken, and a chain's time leaves it out."""
 
     tokens: TokenCheck
     stale_reads: StaleReads
 
-    def look(
-        self, request: Request, sent_us: int, response: Response, outcome: Outcome, answer: Answer, judge: Judge
-    ) -> str | None:
-        """Why the token of a good answer is bad, where it is one of those verified; a stale read is followed up."""
+    def is_due(self, outcome: Outcome, answer: Answer) -> bool:
+        """Whether an answer is to be looked at: a stale read, or the tokens of one that is among those verified."""
         if outcome is Outcome.OK:
-            if isinstance(answer, Tokens) and self.tokens.picks():
-                return self.tokens.problem(request.step, answer.access_token)
-        elif outcome is Outcome.STALE_READ:
-            self.stale_reads.notice(request, sent_us, response, judge)
+            return isinstance(answer, Tokens) and self.tokens.picks()
+        return outcome is Outcome.STALE_READ
+
+    def look(self, request: Request, sent_us: int, response: Response, answer: Answer, judge: Judge) -> str | None:
+        """Why the token of a good answer is bad; a stale read is followed up beside the user."""
+        if isinstance(answer, Tokens):
+            return self.tokens.problem(request.step, answer.access_token)
+        self.stale_reads.notice(request, sent_us, response, judge)
         return None
 
     def close(self) -> None:
         """The test is over."""
+        self.tokens.close()
         self.stale_reads.close()
 
     def take(self) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""A share of the access tokens is verified: after the latency was taken, before the row is kept."""
+"""A share of the access tokens is verified: after the latency was taken, before the row is kept.
+
+What takes longer than the arithmetic of a signature, fetching keys anew, never holds up a user.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
+import gevent
 import orjson
 
 from iam_loadtest.flow.message import Request
@@ -23,6 +27,8 @@ from iam_loadtest.oidc.verify import BadTokenError, KeySet, UnknownKeyError, is_
 _LOG = logging.getLogger(__name__)
 _FETCH_LIMIT_S = 10.0
 _FETCH_AGAIN_US = 10_000_000
+MAX_DEFERRED = 1000
+"""Tokens that wait for keys; further ones are counted as without keys."""
 MAX_IDS = 200_000
 """Token ids that a process remembers; later ones are only compared with these."""
 
@@ -33,7 +39,8 @@ class TokenCheck:
     """Verifies a share of the tokens of one process: signature, issuer, audience, expiry, algorithm, its own ``jti``.
 
     ``audiences`` are those that a step asked for, by its label. A token whose key is not known is a reason to fetch
-    the keys again, at most every ten seconds: providers change their keys while they run.
+    the keys again, at most every ten seconds: providers change their keys while they run. It is looked at again
+    with the new keys; where it is bad then, it is counted, but the row that its request has already stays as it is.
     """
 
     def __init__(
@@ -54,13 +61,15 @@ class TokenCheck:
         self._ids: dict[int, int] = {}
         self._new_ids = array("Q")
         self._counts: Counter[str] = Counter()
+        self._deferred: list[tuple[str, str]] = []
+        self._renewing: gevent.Greenlet | None = None
 
     def picks(self) -> bool:
         """Whether the next token is one of the share."""
         return self._draw() < self._share
 
     def problem(self, step: str, token: str) -> str | None:
-        """Why a token must not be trusted; None where nothing is wrong, or where that cannot be told."""
+        """Why a token must not be trusted; None where nothing is wrong, or where that cannot be told (yet)."""
         if not is_jwt(token):
             self._counts["opaque"] += 1
             return None
@@ -68,13 +77,24 @@ class TokenCheck:
             self._counts["without_keys"] += 1
             return None
         try:
-            claims = self._verify(step, token)
+            claims = self._keys.verify(token, self._issuer, self._audiences.get(step, ()))
             self._note_id(claims, token)
         except BadTokenError as error:
+            if isinstance(error, UnknownKeyError) and self._is_deferred(step, token):
+                return None
             self._counts["bad"] += 1
             return redact(str(error))
         self._counts["verified"] += 1
         return None
+
+    def close(self) -> None:
+        """The test is over: no more keys are fetched."""
+        if self._renewing is not None:
+            self._renewing.kill()
+            self._renewing = None
+        if self._deferred:
+            self._counts["without_keys"] += len(self._deferred)
+            self._deferred = []
 
     def take(self) -> dict[str, Any]:
         """Counts and token ids since the last call, as plain data; empty where there are none."""
@@ -82,16 +102,26 @@ class TokenCheck:
         ids, self._new_ids = self._new_ids.tobytes(), array("Q")
         return {"counts": counts, "ids": ids} if counts else {}
 
-    def _verify(self, step: str, token: str) -> Mapping[str, Any]:
-        keys, audience = self._keys or KeySet({}), self._audiences.get(step, ())
-        try:
-            return keys.verify(token, self._issuer, audience)
-        except UnknownKeyError:
+    def _is_deferred(self, step: str, token: str) -> bool:
+        """Whether the keys are being fetched anew, which begins here where it is time for it."""
+        if self._renewing is None:
             if now_us() - self._fetched_us < _FETCH_AGAIN_US:
-                raise
-            self._fetched_us = now_us()
-            self._keys = self._fetch() or keys
-            return self._keys.verify(token, self._issuer, audience)
+                return False
+            self._renewing = gevent.spawn(self._renew)
+        if len(self._deferred) < MAX_DEFERRED:
+            self._deferred.append((step, token))
+        else:
+            self._counts["without_keys"] += 1
+        return True
+
+    def _renew(self) -> None:
+        self._keys = self._fetch() or self._keys
+        self._fetched_us = now_us()
+        deferred, self._deferred, self._renewing = self._deferred, [], None
+        for step, token in deferred:
+            problem = self.problem(step, token)
+            if problem is not None:
+                _LOG.warning("A token is bad by the keys that were fetched anew: %s", problem)
 
     def _note_id(self, claims: Mapping[str, Any], token: str) -> None:
         """Raise BadTokenError where another token had the same ``jti``; the same token may be given out twice."""

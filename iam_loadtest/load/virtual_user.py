@@ -73,6 +73,8 @@ class VirtualUser:
         self._held: dict[str, Held] = {}
         self._last_status = 0
         self._late_us = 0
+        self._aside_us = 0
+        self._ended_us = 0
         self._is_first = True
         self._send = transport.send
         self._judge = mix.kinds[0].workload.classifier.judge
@@ -94,7 +96,8 @@ class VirtualUser:
         late_us = 0 if intended_us is None else max(started_us - intended_us, 0)
         outcome = self._run(workload.steps, held, late_us)
         if outcome is not None:
-            self._recorder.chain(started_us, now_us() - started_us, self._last_status, outcome, kind.step, late_us)
+            latency_us = self._ended_us - started_us
+            self._recorder.chain(started_us, latency_us, self._last_status, outcome, kind.step, late_us)
         if outcome in _LOSES_TOKENS:
             self._held.pop(workload.name, None)
         return outcome
@@ -119,12 +122,13 @@ class VirtualUser:
         if outcome is Outcome.OK:
             self._held[kind.workload.name] = held
         elif outcome is not None:
-            self._recorder.chain(started_us, now_us() - started_us, self._last_status, outcome, kind.step)
+            self._recorder.chain(started_us, self._ended_us - started_us, self._last_status, outcome, kind.step)
         return outcome
 
     def _run(self, steps: Sequence[ChainStep], held: Held | None, late_us: int) -> Outcome | None:
         self._last_status = 0
         self._late_us = late_us
+        self._aside_us = 0
         self._is_first = True
         try:
             return drive(chain(steps, self._login, held), self._exchange)
@@ -146,11 +150,18 @@ class VirtualUser:
         return self._keep(request, sent_us, response)
 
     def _keep(self, request: Request, sent_us: int, response: Response) -> tuple[Outcome, Answer]:
-        """Judge an answer, keep its row and report it. A killed user's last request is kept as a timeout."""
-        latency_us, late_us = (response.received_us or now_us()) - sent_us, self._late_us
+        """Judge an answer, keep its row and report it. A killed user's last request is kept as a timeout.
+
+        A chain ends with its last answer, and looking at earlier ones is none of its time.
+        """
+        received_us, late_us = response.received_us or now_us(), self._late_us
+        latency_us = received_us - sent_us
+        self._ended_us = received_us - self._aside_us
         outcome, answer, detail = self._judge(request, response, latency_us / 1e6)
-        if self._aside is not None:
-            problem = self._aside.look(request, sent_us, response, outcome, answer, self._judge)
+        if self._aside is not None and self._aside.is_due(outcome, answer):
+            began_us = now_us()
+            problem = self._aside.look(request, sent_us, response, answer, self._judge)
+            self._aside_us += now_us() - began_us
             if problem is not None:
                 outcome, detail = Outcome.BAD_TOKEN, problem
         self._last_status = response.status

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import gevent
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -151,8 +152,34 @@ def test_a_provider_may_change_its_key_while_it_runs(monkeypatch: pytest.MonkeyP
     checking = check(lambda: next(sets))
     assert checking.problem("issue", token(OTHER, kid="k2")) is not None, "too soon after the last fetch"
     clock_us[0] = 10_000_000
+    for late in (token(OTHER, kid="k2"), token(KEY, kid="k2")):
+        assert checking.problem("issue", late) is None, "cannot be told yet"
+    assert checking.take()["counts"] == {"bad": 1}
+    gevent.sleep(0)
+    assert checking.take()["counts"] == {"verified": 1, "bad": 1}, "with the keys fetched anew"
     assert checking.problem("issue", token(OTHER, kid="k2")) is None
     assert checking.problem("issue", token(OTHER, kid="k3")) is not None, "nothing is fetched: there is no third set"
+
+
+def test_nobody_waits_for_keys_and_what_still_waits_at_the_end_could_not_be_verified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The keys never come; two tokens may wait for them."""
+    monkeypatch.setattr(token_check, "_FETCH_AGAIN_US", 0)
+    monkeypatch.setattr(token_check, "MAX_DEFERRED", 2)
+    sets = iter([key_set(k1=KEY)])
+
+    def keys() -> KeySet:
+        for one in sets:
+            return one
+        gevent.sleep(60)
+        return KeySet({})
+
+    checking = check(keys)
+    assert [checking.problem("issue", token(kid="k2")) for _ in range(3)] == [None] * 3
+    gevent.sleep(0)
+    checking.close()
+    assert checking.take()["counts"] == {"without_keys": 3}
 
 
 def test_the_share_is_what_was_asked_for() -> None:

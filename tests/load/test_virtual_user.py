@@ -199,28 +199,47 @@ def test_a_chain_that_starts_late_says_so_once_and_is_reported_with_it() -> None
 
 
 class Looking:
-    """An aside that finds every second token bad, and takes its time."""
+    """An aside that finds one token bad, and takes its time."""
 
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, Outcome]] = []
+    def __init__(self, bad: int) -> None:
+        self.bad = bad
+        self.seen: list[str] = []
 
-    def look(self, request: Request, sent_us: int, response: Response, outcome: Outcome, *_: object) -> str | None:
-        self.seen.append((request.step, outcome))
+    def is_due(self, outcome: Outcome, _: object) -> bool:
+        return outcome is Outcome.OK
+
+    def look(self, request: Request, *_: object) -> str | None:
+        self.seen.append(request.step)
         gevent.sleep(0.05)
-        return "wrong signature" if len(self.seen) == 2 else None
+        return "wrong signature" if len(self.seen) == self.bad else None
 
 
 def test_a_bad_token_is_the_outcome_of_its_row_and_ends_the_chain_and_looking_at_it_is_no_latency() -> None:
     virtual, recorder, reports = user(Scripted(GOOD._replace(received_us=1), GOOD._replace(received_us=1)))
-    looking = Looking()
+    looking = Looking(bad=2)
     virtual._aside = looking
     assert virtual.run_chain() is Outcome.BAD_TOKEN
-    assert looking.seen == [("issue", Outcome.OK), ("refresh", Outcome.OK)]
+    assert looking.seen == ["issue", "refresh"]
     kept = rows(recorder)
     assert [(row.step, row.outcome) for row in kept] == [
         ("issue", "ok"),
         ("refresh", "bad_token"),
         ("workflow", "bad_token"),
     ]
-    assert [row.latency_us for row in kept[:2]] == [0, 0], "the answers came before anybody looked"
+    assert [row.latency_us for row in kept] == [0, 0, 0], "the answers came before anybody looked"
     assert reports[1].failure == "bad_token: wrong signature"
+
+
+def test_a_chain_ends_with_its_last_answer_and_looking_at_the_others_is_none_of_its_time() -> None:
+    """Two requests of 20 ms; looking at each answer takes 50 ms."""
+
+    class Slow(Scripted):
+        def send(self, request: Request) -> Response:
+            gevent.sleep(0.02)
+            return super().send(request)._replace(received_us=now_us())
+
+    virtual, recorder, _ = user(Slow(GOOD, GOOD))
+    virtual._aside = Looking(bad=3)
+    assert virtual.run_chain() is Outcome.OK
+    issue, refresh, chain = rows(recorder)
+    assert issue.latency_us + refresh.latency_us <= chain.latency_us < issue.latency_us + refresh.latency_us + 50_000
