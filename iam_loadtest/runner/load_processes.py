@@ -123,7 +123,7 @@ def locust_worker(host: str, port: int) -> Sequence[str]:
 
 
 def _locust() -> Sequence[str]:
-    return [sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE)]
+    return [sys.executable, "-m", "iam_loadtest.load.trial_locust", "--locustfile", str(LOCUSTFILE)]
 
 
 def _last_line(directory: Path) -> str:

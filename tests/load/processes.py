@@ -116,12 +116,12 @@ def run_locust(
 
 
 def start_locust(
-    *arguments: str, cwd: Path, log: Path, is_measured: bool = True, **environ: str
+    *arguments: str, cwd: Path, log: Path, is_measured: bool = True, module: str = "locust", **environ: str
 ) -> subprocess.Popen[str]:
     """Start a Locust process that writes into ``log``."""
     with log.open("a") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "locust", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=cwd,
             env=clean_environment(is_measured, HOME=str(cwd), **environ),
             stdout=output,
@@ -232,5 +232,9 @@ class TrialProcesses:
         if environ is None:
             environ = {TRIAL_SPEC_VARIABLE: str(self.directory / "spec.json"), **self.environ}
         locustfile = ("-f", str(self.locustfile))
-        where: dict[str, Any] = {"cwd": self.directory, "log": self.directory / log}
+        where: dict[str, Any] = {
+            "cwd": self.directory,
+            "log": self.directory / log,
+            "module": "iam_loadtest.load.trial_locust",
+        }
         return start_locust(*locustfile, *arguments, is_measured=self.is_measured, **where, **environ)

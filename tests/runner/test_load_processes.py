@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,3 +62,24 @@ def test_a_trial_is_a_fresh_master_and_separate_workers_on_this_machine_alone(
     options = {argument for command in commands for argument in command}
     assert not options & {"--processes", "--run-time", "-t", "--reset-stats"}
     assert not [name for environ in environs for name in environ if name.startswith("LOCUST_")]
+
+
+def test_a_persons_own_settings_of_locust_change_no_trial(tmp_path: Path, unmeasured: None) -> None:
+    """Locust itself does read the files: it refuses an option that it does not know."""
+    (tmp_path / ".locust.conf").write_text("no-such-option = 1\n")
+    (tmp_path / "locust.conf").write_text("no-such-option = 2\n")
+    command = load_processes.locust_worker("127.0.0.1", 1)
+    options = [*command[command.index("--locustfile") :][:2], "--list"]
+
+    def listed(*start: str) -> subprocess.CompletedProcess[str]:
+        environ = {**os.environ, "HOME": str(tmp_path)}
+        return subprocess.run(
+            [*start, *options], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    ours = listed(*command[: command.index("--locustfile")])
+    assert ours.returncode == 0, ours.stderr
+    assert "WorkloadUser" in ours.stdout + ours.stderr
+    stock = listed(sys.executable, "-m", "locust")
+    assert stock.returncode != 0
+    assert "no-such-option" in stock.stderr
