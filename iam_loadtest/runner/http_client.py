@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import time
 from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -17,6 +16,7 @@ from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.redirect import FORBIDDEN_REDIRECT, is_forbidden, origin_of, send_following
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
 from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.runner.deadline import TRANSPORT_ERRORS, LimitedAdapter, deadline
 from iam_loadtest.runner.pinned_adapter import PinnedAdapter
 from iam_loadtest.scenario.proxy import resolve_proxy_url
 from iam_loadtest.scenario.target import Target
@@ -37,9 +37,9 @@ class HttpClient:
         proxy = resolve_proxy_url(target.proxy, directory)
         if proxy:
             self._session.proxies = {"http": proxy, "https": proxy}
-        elif target.resolve:
-            self._session.mount("http://", PinnedAdapter(target.resolve))
-            self._session.mount("https://", PinnedAdapter(target.resolve))
+        self._adapter = LimitedAdapter() if proxy else PinnedAdapter(target.resolve)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, self._adapter)
 
     def close(self) -> None:
         """Close its connections."""
@@ -54,27 +54,24 @@ class HttpClient:
     def look(self, url: str, limit_s: float) -> Response:
         """The status of a GET; its body is not read."""
         try:
-            answer = self._session.get(url, timeout=limit_s, allow_redirects=False, stream=True)
-            answer.close()
+            with deadline(self._adapter, limit_s):
+                answer = self._session.get(url, timeout=limit_s, allow_redirects=False, stream=True)
+                answer.close()
         except TRANSPORT_ERRORS as error:
             return transport_failure(error)
         return Response(answer.status_code)
 
     def fetch(self, method: str, url: str, **content: Any) -> tuple[requests.Response, bytes]:
-        """An answer and its body, read no further than one byte over the limit and no longer than the time limit.
+        """An answer and its body, read no further than one byte over the limit.
 
-        Raises :data:`TRANSPORT_ERRORS`.
+        Raises :data:`TRANSPORT_ERRORS`, also where it is not complete within the time limit from now on.
         """
-        deadline = time.monotonic() + self._target.timeout_s
         limits = self._target.connect_timeout_s, self._target.timeout_s
-        with self._session.request(
-            method, url, timeout=limits, allow_redirects=False, stream=True, **content
-        ) as answer:
+        options: dict[str, Any] = {"timeout": limits, "allow_redirects": False, "stream": True, **content}
+        with deadline(self._adapter, self._target.timeout_s), self._session.request(method, url, **options) as answer:
             body = b""
             while len(body) <= MAX_BODY_BYTES and (part := answer.raw.read1(MAX_BODY_BYTES, decode_content=True)):
                 body += part
-                if time.monotonic() >= deadline:
-                    raise requests.exceptions.ReadTimeout
             return answer, body
 
     def _send_hop(self, request: Request, is_elsewhere: bool) -> Response:
@@ -121,9 +118,6 @@ def transport_failure(error: Exception) -> Response:
             return Response(0, failure=Outcome.CONNECT_ERROR, detail=words)
     return Response(0, failure=Outcome.CONNECTION_LOST, detail="the connection ended before the answer was complete")
 
-
-TRANSPORT_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
-"""OSError: requests lets those of a certificate file pass as they are."""
 
 _CONNECT_WORDS = {
     "Connection refused": "connection refused (is it running, and is the port right?)",

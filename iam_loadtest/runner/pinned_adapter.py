@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from iam_loadtest.runner.deadline import LimitedAdapter
 
-class PinnedAdapter(HTTPAdapter):
+
+class PinnedAdapter(LimitedAdapter):
     """Connects to the given addresses of a host, one after the other until one can be reached."""
 
     def __init__(self, addresses: Mapping[str, tuple[str, ...]]) -> None:

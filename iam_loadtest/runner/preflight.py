@@ -19,8 +19,9 @@ from iam_loadtest.oidc.redact import redact
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES, Tokens
 from iam_loadtest.oidc.verify import BadTokenError, verify_access_token
 from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.runner.deadline import TRANSPORT_ERRORS
 from iam_loadtest.runner.failure import TrialFailedError
-from iam_loadtest.runner.http_client import TRANSPORT_ERRORS, HttpClient, transport_failure
+from iam_loadtest.runner.http_client import HttpClient, transport_failure
 from iam_loadtest.scenario.target import Target
 from iam_loadtest.units import format_duration
 

@@ -108,13 +108,16 @@ def silence(server: Server) -> Answer:
     return lambda _request: server.ended.wait(10) and None
 
 
-def dripping(server: Server) -> Answer:
-    """An answer that never ends: a byte every 50 ms."""
+def dripping(server: Server, in_head: bool = False) -> Answer:
+    """An answer that never ends: a byte every 50 ms, of its body or of a header."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(200)
-        request.send_header("Content-Length", "100000")
-        request.end_headers()
+        if in_head:
+            request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        else:
+            request.send_response(200)
+            request.send_header("Content-Length", "100000")
+            request.end_headers()
         while not server.ended.wait(0.05):
             request.wfile.write(b" ")
 

@@ -16,7 +16,7 @@ from iam_loadtest.runner.http_client import HttpClient
 from iam_loadtest.scenario.target import Target
 from tests.load.listener import listening, proxy
 from tests.load.processes import free_port
-from tests.runner.servers import Server, serving, text
+from tests.runner.servers import Server, dripping, serving, text
 
 
 def page(url: str) -> Request:
@@ -91,6 +91,22 @@ def test_a_pinned_host_keeps_its_name_and_is_checked_by_it(named: tuple[ssl.SSLC
     with serving({"/token": show_host}) as server:
         assert send(target, f"http://iam.test:{port_of(server)}/token").status == 200
         assert send(target, f"{server.url}token").status == 200
+
+
+def test_a_header_that_drips_over_tls_ends_at_the_time_limit_and_the_next_request_works(
+    named: tuple[ssl.SSLContext, Path],
+) -> None:
+    context, certificate = named
+    target = Target(
+        ca_bundle=str(certificate), resolve={"iam.test": ("127.0.0.1",)}, timeout_s=0.3, connect_timeout_s=5
+    )
+    with serving({"/token": show_host}, context) as server:
+        server.answers["/slow"] = dripping(server, in_head=True)
+        client, url = HttpClient(target, Path()), f"https://iam.test:{port_of(server)}/"
+        slow, ended = client.look(f"{url}slow", 0.3), client.send(Request("issue", f"{url}slow", {}, b""))
+        assert (slow.failure, ended.failure) == (Outcome.TIMEOUT, Outcome.TIMEOUT)
+        assert client.look(f"{url}token", 20).status == 200
+        client.close()
 
 
 def test_where_no_pinned_address_answers_it_is_a_connect_error() -> None:

@@ -103,9 +103,10 @@ def test_an_iam_that_does_not_answer_in_time_says_so(server: Server) -> None:
     )
 
 
-def test_an_answer_that_drips_is_cut_off_at_the_time_limit(server: Server) -> None:
+@pytest.mark.parametrize("in_head", [True, False])
+def test_an_answer_that_drips_is_cut_off_at_the_time_limit(server: Server, in_head: bool) -> None:
     """A byte now and then keeps no trial waiting for hours."""
-    server.answers[DISCOVERY] = dripping(server)
+    server.answers[DISCOVERY] = dripping(server, in_head)
     began = time.monotonic()
     assert reason_of(server.url, target(timeout=0.3), health=False) == (
         f"GET {server.url}.well-known/openid-configuration: no answer within the time limit."
