@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from iam_loadtest.flow.cookie_jar import CookieJar
@@ -27,7 +27,9 @@ class Request(NamedTuple):
     """One HTTP request of a step. Headers and body hold credentials and are not in the repr.
 
     ``kind`` is what is asked for: a grant, or a :class:`RequestKind`; it decides how the answer is read.
-    With a ``visit`` the answer is that at the end of the redirects, as a browser would see it.
+    With a ``visit`` the answer is that at the end of the redirects, as a browser would see it. ``signing_us`` is what
+    it took to prove the client before anything was sent; ``renew`` makes the same request with a new proof, where a
+    proof is good for one request only.
     """
 
     step: str
@@ -37,6 +39,8 @@ class Request(NamedTuple):
     method: str = "POST"
     kind: str = ""
     visit: Visit | None = None
+    signing_us: int = 0
+    renew: Callable[[], Request] | None = None
 
     def __repr__(self) -> str:
         return f"Request(step={self.step!r}, url={self.url!r}, method={self.method!r})"

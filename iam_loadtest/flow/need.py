@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from iam_loadtest.errors import ScenarioError, SecretMissingError, UserError
-from iam_loadtest.flow.prepare import load_users
+from iam_loadtest.flow.prepare import load_users, signing_key
+from iam_loadtest.oidc.client_assertion import BadKeyError
+from iam_loadtest.oidc.client_auth import AuthMethod
 from iam_loadtest.scenario.certificate import check_certificates
+from iam_loadtest.scenario.client import Client
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.proxy import resolve_proxy
 from iam_loadtest.scenario.secret import SecretRef
 from iam_loadtest.scenario.target import Target, require_one_client
-from iam_loadtest.scenario.topology import EmbeddedTopology
+from iam_loadtest.scenario.topology import EmbeddedTopology, UrlTopology
 
 
 def require_what_is_needed(
@@ -26,6 +29,8 @@ def require_what_is_needed(
     """
     problems = [
         *_missing_secrets(scenario, directory, environ),
+        *_bad_keys(scenario, directory, environ),
+        *_missing_certificates(scenario),
         *_missing_users(scenario, directory, environ),
         *_bad_targets(scenario, directory, environ),
     ]
@@ -42,16 +47,43 @@ def _missing_secrets(scenario: Scenario, directory: Path, environ: Mapping[str, 
 
 
 def _secrets(scenario: Scenario) -> Iterator[tuple[str, SecretRef]]:
-    steps = dict.fromkeys(step for name in scenario.tried_workloads for step in scenario.steps_of(name))
-    for name in dict.fromkeys(client for step in steps if (client := scenario.steps[step].client)):
-        secret = scenario.clients[name].secret
-        if secret is not None:
-            yield f"clients.{name}.secret", secret
+    for name, client in _acting(scenario):
+        for key in ("secret", "key"):
+            if getattr(client, key) is not None:
+                yield f"clients.{name}.{key}", getattr(client, key)
     if scenario.users.password is not None:
         yield "users.password", scenario.users.password
     for name, topology in scenario.topologies.items():
         if isinstance(topology, EmbeddedTopology) and topology.database != "sqlite":
             yield f"topologies.{name}.database", SecretRef(env=topology.database[2:-1])
+
+
+def _acting(scenario: Scenario) -> Iterator[tuple[str, Client]]:
+    steps = dict.fromkeys(step for name in scenario.tried_workloads for step in scenario.steps_of(name))
+    for name in dict.fromkeys(client for step in steps if (client := scenario.steps[step].client)):
+        yield name, scenario.clients[name]
+
+
+def _bad_keys(scenario: Scenario, directory: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    for name, client in _acting(scenario):
+        if client.key is not None:
+            try:
+                signing_key(client, directory, environ)
+            except SecretMissingError:
+                continue  # said already
+            except BadKeyError as error:
+                yield f"clients.{name}.key: {client.key.describe()} {error}."
+
+
+def _missing_certificates(scenario: Scenario) -> Iterator[str]:
+    """Mutual TLS needs TLS, and a certificate to show: RFC 8705 section 2."""
+    by_tls = [name for name, client in _acting(scenario) if client.auth is AuthMethod.TLS_CLIENT_AUTH]
+    for name, topology in scenario.topologies.items() if by_tls else ():
+        where = f"clients.{by_tls[0]}.auth is tls_client_auth, and topologies.{name}"
+        if not (isinstance(topology, UrlTopology) and topology.issuer.startswith("https:")):
+            yield f"{where} is reached without TLS; take an issuer with https, or another method."
+        elif scenario.target_of(name).client_certificate is None:
+            yield f"{where} has no target.client_certificate; name the PEM file of the client's certificate."
 
 
 def _missing_users(scenario: Scenario, directory: Path, environ: Mapping[str, str]) -> Iterator[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from dataclasses import dataclass
 
 from iam_loadtest.flow.answer import INTROSPECT_REVOKED, Answer
 from iam_loadtest.flow.chain import ChainStep, Held, UserLogin
-from iam_loadtest.flow.form import FORM_HEADERS, form_encoded
+from iam_loadtest.flow.client_form import ClientFormStep, client_form
+from iam_loadtest.flow.form import form_encoded
 from iam_loadtest.flow.message import Request
 from iam_loadtest.oidc.client_auth import ClientCredentials
 from iam_loadtest.oidc.request_kind import RequestKind
@@ -17,21 +17,18 @@ from iam_loadtest.scenario.step import Step, TokenChoice
 _GET_HEADERS: Mapping[str, str] = {"Accept": "application/json"}
 
 
-@dataclass(frozen=True)
-class TokenFormStep(ChainStep):
+@dataclass(frozen=True, kw_only=True)
+class TokenFormStep(ClientFormStep):
     """A form about a token: introspection (RFC 7662) or revocation (RFC 7009)."""
 
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    constant_body: bytes = field(repr=False)
     of: TokenChoice = "access_token"
 
     def request(self, held: Held, user: UserLogin) -> Request:  # noqa: ARG002  the token says who it is about
         """The form with the token at its end."""
         token = self._token(held)
-        body = b"%b&token=%b" % (self.constant_body, form_encoded(token))
+        body = b"%b&token=%b" % (self.form.body, form_encoded(token))
         is_gone = self.kind == RequestKind.INTROSPECT and held.revoked.get(self.of) == token
-        return Request(self.label, self.url, self.headers, body, "POST", INTROSPECT_REVOKED if is_gone else self.kind)
+        return self.post(body, INTROSPECT_REVOKED if is_gone else self.kind)
 
     def take(self, held: Held, answer: Answer) -> None:  # noqa: ARG002  that it is good says it all
         """Note what was revoked: it must not be active any more."""
@@ -67,13 +64,10 @@ class DocumentStep(ChainStep):
 
 def token_form_step(name: str, step: Step, kind: RequestKind, client: ClientCredentials, url: str) -> TokenFormStep:
     """The step with URL, headers and constant form fields encoded; ``token_type_hint`` is sent."""
-    fields = (*client.form(), ("token_type_hint", step.token), *step.extra.items())
     return TokenFormStep(
         name=name,
         label=step.label or name,
         kind=kind.value,
-        url=url,
-        headers={**FORM_HEADERS, **client.headers()},
-        constant_body=urlencode(fields).encode(),
+        form=client_form(url, client, (("token_type_hint", step.token), *step.extra.items())),
         of=step.token,
     )

@@ -12,6 +12,7 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.flow.chain import ChainStep, UserLogin
 from iam_loadtest.flow.classify import Classifier, classifier_for
 from iam_loadtest.flow.ready_step import ready_step
+from iam_loadtest.oidc.client_assertion import AssertionSigner, SigningKey, private_key, shared_key
 from iam_loadtest.oidc.client_auth import ClientCredentials
 from iam_loadtest.oidc.discovery import Endpoints
 from iam_loadtest.scenario.client import Client, Users
@@ -47,7 +48,8 @@ def prepare_workload(
     noun = scenario.workloads[workload]
     acting = dict.fromkeys(scenario.steps[step].client for step in noun.chain)
     clients = {
-        name: None if name is None else _credentials(scenario.clients[name], directory, environ) for name in acting
+        name: None if name is None else _credentials(scenario.clients[name], endpoints, directory, environ)
+        for name in acting
     }
     prime, steps = (
         tuple(ready_step(name, step, clients[step.client], endpoints) for name, step in _named(scenario, names))
@@ -69,9 +71,22 @@ def load_users(users: Users, directory: Path, environ: Mapping[str, str] = os.en
     return [UserLogin(users.pattern.replace("{n}", str(n)), password) for n in range(users.first, users.last + 1)]
 
 
-def _credentials(client: Client, directory: Path, environ: Mapping[str, str]) -> ClientCredentials:
+def _credentials(
+    client: Client, endpoints: Endpoints, directory: Path, environ: Mapping[str, str]
+) -> ClientCredentials:
     secret = client.secret.resolve(directory, environ) if client.secret else ""
-    return ClientCredentials(client.id, secret, client.auth)
+    if not client.auth.has_assertion:
+        return ClientCredentials(client.id, secret, client.auth)
+    audience = endpoints.issuer if client.assertion_audience == "issuer" else endpoints.token
+    signer = AssertionSigner(client.id, audience, signing_key(client, directory, environ), client.key_id)
+    return ClientCredentials(client.id, method=client.auth, signer=signer)
+
+
+def signing_key(client: Client, directory: Path, environ: Mapping[str, str] = os.environ) -> SigningKey:
+    """The key of a client's assertions, loaded; raises SecretMissingError, or BadKeyError where it cannot sign."""
+    if client.key is not None:
+        return private_key(client.key.resolve(directory, environ), client.algorithm)
+    return shared_key(client.secret.resolve(directory, environ) if client.secret else "", client.algorithm)
 
 
 def _users_of_file(path: Path) -> list[UserLogin]:

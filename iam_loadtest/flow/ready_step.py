@@ -8,7 +8,7 @@ from iam_loadtest.flow.chain import ChainStep
 from iam_loadtest.flow.other_step import DocumentStep, UserinfoStep, token_form_step
 from iam_loadtest.flow.token_step import token_step
 from iam_loadtest.oidc.client_auth import AuthMethod, ClientCredentials
-from iam_loadtest.oidc.discovery import Endpoints, discovery_url
+from iam_loadtest.oidc.discovery import DiscoveryError, Endpoints, discovery_url
 from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.scenario.step import Step
 
@@ -18,6 +18,8 @@ _NOBODY = ClientCredentials("", method=AuthMethod.NONE)
 def ready_step(name: str, step: Step, client: ClientCredentials | None, endpoints: Endpoints) -> ChainStep:
     """The step with everything encoded that does not change; UserError where the issuer has no endpoint for it."""
     acting = client or _NOBODY
+    if acting.method is AuthMethod.TLS_CLIENT_AUTH:
+        endpoints = _for_mutual_tls(endpoints)
     if step.grant is not None:
         return token_step(name, step, step.grant, acting, endpoints.token)
     label, kind = step.label or name, RequestKind(step.kind)
@@ -31,6 +33,13 @@ def ready_step(name: str, step: Step, client: ClientCredentials | None, endpoint
     if kind is RequestKind.USERINFO:
         return UserinfoStep(name, label, kind, url)
     return DocumentStep(name, label, kind, url)
+
+
+def _for_mutual_tls(endpoints: Endpoints) -> Endpoints:
+    try:
+        return endpoints.for_mutual_tls()
+    except DiscoveryError as error:
+        raise UserError(f"{error}; where that is meant, write it as target.token_endpoint.") from error
 
 
 def _endpoint(name: str, kind: RequestKind, endpoints: Endpoints) -> str:

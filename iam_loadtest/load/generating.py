@@ -42,7 +42,8 @@ class Generating:
     def release(self, worker: int, shift_us: int) -> None:
         """Let the users run, now that this process's clock is known."""
         self._recorder.synchronise(shift_us)
-        self._probe = HealthProbe(worker, self._recorder.elapsed_us, lambda: self._environment.runner.user_count)
+        users = lambda: self._environment.runner.user_count  # noqa: E731  asked each second
+        self._probe = HealthProbe(worker, self._recorder.elapsed_us, users, self._recorder.signing)
         self._probing = gevent.spawn(self._probe.run)
         holder_of(self._environment).is_ready.set()
 

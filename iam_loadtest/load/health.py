@@ -13,6 +13,7 @@ import psutil
 
 from iam_loadtest.load.clock import now_us
 from iam_loadtest.load.kernel import Throttling, waited_us
+from iam_loadtest.load.recorder import Signing
 from iam_loadtest.results.trial import GeneratorHealth, WindowMarks
 
 PROBE_US = 10_000
@@ -25,7 +26,7 @@ MASTER = -1
 
 CSV_COLUMNS = (
     *("time_s", "worker", "cpu_percent", "loop_lag_p95_ms", "loop_lag_max_ms", "users"),
-    *("wait_percent", "throttled_percent"),
+    *("wait_percent", "throttled_percent", "assertions", "signing_ms"),
 )
 
 
@@ -35,6 +36,7 @@ class HealthRow:
 
     ``wait_percent`` is the time in which the process was ready to run while others had the cores,
     ``throttled_percent`` the time in which a CPU limit held its container back. None where the kernel does not say.
+    ``assertions`` were signed to prove clients, which took ``signing_us``; None where no client needs any.
     """
 
     time_s: float
@@ -44,6 +46,8 @@ class HealthRow:
     lags: Sequence[int]
     wait_percent: float | None = None
     throttled_percent: float | None = None
+    assertions: int | None = None
+    signing_us: int | None = None
 
     def csv_fields(self) -> tuple[str, ...]:
         """The values of a row of generator.csv."""
@@ -51,25 +55,34 @@ class HealthRow:
         numbers = [_number(value) for value in (self.cpu_percent, p95_ms, max_ms)]
         name, users = ("master", "") if self.worker == MASTER else (str(self.worker), str(self.users))
         waits = [_number(value) for value in (self.wait_percent, self.throttled_percent)]
-        return (f"{self.time_s:.2f}", name, *numbers, users, *waits)
+        signing = ("", "") if self.signing_us is None else (str(self.assertions), _number(self.signing_us / 1000))
+        return (f"{self.time_s:.2f}", name, *numbers, users, *waits, *signing)
 
     def to_message(self) -> list[Any]:
         """Plain data for the way to the master; the master knows which worker sent it."""
         lags = array("H", self.lags).tobytes()
-        return [self.time_s, self.cpu_percent, self.users, lags, self.wait_percent, self.throttled_percent]
+        shares = [self.wait_percent, self.throttled_percent]
+        return [self.time_s, self.cpu_percent, self.users, lags, *shares, self.assertions, self.signing_us]
 
     @classmethod
     def from_message(cls, worker: int, message: Sequence[Any]) -> HealthRow:
         """The row that :meth:`to_message` made."""
-        time_s, cpu_percent, users, lags, wait, throttled = message
-        return cls(float(time_s), worker, float(cpu_percent), int(users), array("H", lags), wait, throttled)
+        time_s, cpu_percent, users, lags, *rest = message
+        return cls(float(time_s), worker, float(cpu_percent), int(users), array("H", lags), *rest)
 
 
 class HealthProbe:
     """Collects rows of this process; :meth:`run` is a greenlet's body."""
 
-    def __init__(self, worker: int, elapsed_us: Callable[[int], int], users: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        worker: int,
+        elapsed_us: Callable[[int], int],
+        users: Callable[[], int],
+        signing: Signing | None = None,
+    ) -> None:
         self._worker = worker
+        self._signing = signing or Signing()
         self._elapsed_us = elapsed_us
         self._users = users
         self._process = psutil.Process()
@@ -81,6 +94,7 @@ class HealthProbe:
         self._process.cpu_percent()
         while True:
             started_us, waited, throttled = now_us(), waited_us(), self._throttling.total_us()
+            assertions, signing_us = self._signing.assertions, self._signing.total_us
             lags: list[int] = []
             while now_us() < started_us + PERIOD_US:
                 lags += _probe_once()
@@ -94,6 +108,8 @@ class HealthProbe:
                     lags=lags,
                     wait_percent=_share_percent(waited, waited_us(), took_us),
                     throttled_percent=_share_percent(throttled, self._throttling.total_us(), took_us),
+                    assertions=self._signing.assertions - assertions if self._signing.assertions else None,
+                    signing_us=self._signing.total_us - signing_us if self._signing.assertions else None,
                 )
             )
 
@@ -124,6 +140,9 @@ def generator_health(
         throttled_percent=_worst(_mean(row.throttled_percent for row in own) for own in each),
         master_cpu_percent=_mean(row.cpu_percent for row in master),
         users_planned=users_planned,
+        assertions=_sum(row.assertions for own in each for row in own),
+        signing_ms=_mean_signing_ms([row for own in each for row in own]),
+        signing_percent=_worst(_signing_percent(own) for own in each),
         users_min=min(users, default=None),
         users_max=max(users, default=None),
     )
@@ -159,6 +178,23 @@ def _probe_once() -> list[int]:
 
 def _share_percent(before: int | None, after: int | None, of_us: int) -> float | None:
     return None if before is None or after is None else 100 * (after - before) / of_us
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _mean_signing_ms(rows: Sequence[HealthRow]) -> float | None:
+    """What one assertion took on average; None where there was none."""
+    assertions = _sum(row.assertions for row in rows)
+    return sum(row.signing_us or 0 for row in rows) / assertions / 1000 if assertions else None
+
+
+def _signing_percent(rows: Sequence[HealthRow]) -> float | None:
+    """The share of a process's time that went into assertions; each row is a second."""
+    spent_us = _sum(row.signing_us for row in rows)
+    return None if spent_us is None else 100 * spent_us / (len(rows) * PERIOD_US)
 
 
 def _is_inside(time_s: float, marks: WindowMarks) -> bool:

@@ -13,6 +13,21 @@ MAX_BACKENDS = 250
 OTHER_BACKEND = "(other)"
 
 
+class Signing:
+    """What proving clients by assertions took since the start: it is a cost of the generator, part of no latency."""
+
+    __slots__ = ("assertions", "total_us")
+
+    def __init__(self) -> None:
+        self.assertions = 0
+        self.total_us = 0
+
+    def add(self, took_us: int) -> None:
+        """Count one assertion."""
+        self.assertions += 1
+        self.total_us += took_us
+
+
 class Recorder:
     """The rows of one process since they were last taken, and the totals since the start.
 
@@ -27,6 +42,7 @@ class Recorder:
         self._backends: set[str] = set()
         self._taken = 0
         self.failures = FailureTexts()
+        self.signing = Signing()
 
     @property
     def rows(self) -> int:

@@ -103,7 +103,7 @@ class StaleReads:
                 tries += 1
                 self._tries[request.step] += 1
                 again_us = now_us()
-                response = transport.send(request)
+                response = transport.send(request if request.renew is None else request.renew())
                 outcome = judge(request, response, (now_us() - again_us) / 1e6).outcome
                 if outcome is Outcome.OK:
                     accepted_by, visible_after_us, result = response.backend, again_us - refused_us, "accepted"

@@ -83,7 +83,7 @@ class VirtualUser:
         """Run one chain and record it; None, and no row of the chain, where the test ended in the middle of it.
 
         ``intended_us`` is when it was to start, on this process's clock; None for now. Priming comes before, where the
-        chain needs it: where it fails, so does the chain.
+        chain needs it: where it fails, so does the chain. What signing took is no part of any latency.
         """
         kind = self._mix.draw()
         workload = kind.workload
@@ -136,6 +136,9 @@ class VirtualUser:
             return None
 
     def _exchange(self, request: Request) -> tuple[Outcome, Answer]:
+        if request.signing_us:
+            self._aside_us += request.signing_us
+            self._recorder.signing.add(request.signing_us)
         if not self._is_first:
             self._late_us = 0
             if self._is_stopping():
@@ -152,7 +155,7 @@ class VirtualUser:
     def _keep(self, request: Request, sent_us: int, response: Response) -> tuple[Outcome, Answer]:
         """Judge an answer, keep its row and report it. A killed user's last request is kept as a timeout.
 
-        A chain ends with its last answer, and looking at earlier ones is none of its time.
+        A chain ends with its last answer; looking at earlier ones and proving the client are none of its time.
         """
         received_us, late_us = response.received_us or now_us(), self._late_us
         latency_us = received_us - sent_us

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,7 +16,10 @@ class DiscoveryError(ValueError):
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where a provider answers. Optional endpoints are None where the provider has none."""
+    """Where a provider answers. Optional endpoints are None where the provider has none.
+
+    ``mutual_tls`` are the aliases for clients that show a certificate, as they stand in the document: not checked yet.
+    """
 
     issuer: str
     token: str
@@ -25,6 +28,17 @@ class Endpoints:
     userinfo: str | None = None
     revocation: str | None = None
     authorization: str | None = None
+    mutual_tls: tuple[tuple[str, str], ...] = ()
+
+    def for_mutual_tls(self) -> Endpoints:
+        """Where clients that show a certificate go (RFC 8705 section 5); raises DiscoveryError for another host."""
+        here = {key: _same_origin(url, f"mtls_endpoint_aliases.{key}", self.issuer) for key, url in self.mutual_tls}
+        return replace(
+            self,
+            token=here.get("token_endpoint", self.token),
+            introspection=here.get("introspection_endpoint", self.introspection),
+            revocation=here.get("revocation_endpoint", self.revocation),
+        )
 
 
 def discovery_url(issuer: str) -> str:
@@ -51,6 +65,7 @@ def parse_discovery(document: object, issuer: str) -> Endpoints:
         userinfo=_optional(document, "userinfo_endpoint", issuer),
         revocation=_optional(document, "revocation_endpoint", issuer),
         authorization=_optional(document, "authorization_endpoint", issuer),
+        mutual_tls=tuple(_aliases(document.get("mtls_endpoint_aliases"))),
     )
 
 
@@ -63,6 +78,13 @@ def _required(document: Mapping[str, Any], key: str) -> str:
 
 def _optional(document: Mapping[str, Any], key: str, issuer: str) -> str | None:
     return _same_origin(_required(document, key), key, issuer) if document.get(key) else None
+
+
+def _aliases(aliases: object) -> Iterator[tuple[str, str]]:
+    """Those that are texts; their hosts are looked at once somebody is to go there."""
+    for key, url in aliases.items() if isinstance(aliases, Mapping) else ():
+        if isinstance(key, str) and isinstance(url, str):
+            yield key, url
 
 
 def _same_origin(url: str, key: str, issuer: str) -> str:

@@ -257,6 +257,7 @@ def generator_table(summary: RunSummary) -> Table:
         Column("Waited for a core, %", True),
         Column("Held back by a CPU limit, %", True),
         Column("Master, % of a core", True),
+        *_signing_columns(summary),
         Column("Users planned", True),
         Column("Users seen"),
         Column("Rows sent", True),
@@ -269,10 +270,22 @@ def generator_table(summary: RunSummary) -> Table:
         "requests are of whole trials, ramp included; a chain has a row of its own and is no request. Where the server "
         "counts requests by step, those recorded are of the steps it counts."
     )
-    return Table("generator", caption, columns, tuple(_generator_row(one) for one in summary.trials))
+    if _signing_columns(summary):
+        caption += (
+            " Clients were proven by assertions that the generator signed: that is its own cost and part of no latency."
+        )
+    signs = bool(_signing_columns(summary))
+    return Table("generator", caption, columns, tuple(_generator_row(one, signs) for one in summary.trials))
 
 
-def _generator_row(one: TrialSummary) -> tuple[Entry, ...]:
+def _signing_columns(summary: RunSummary) -> tuple[Column, ...]:
+    """Only where some client proved itself by assertions."""
+    if all(one.trial.generator.assertions is None for one in summary.trials):
+        return ()
+    return Column("Assertions", True), Column("Signing one, ms", True), Column("Signing, % of a worker's time", True)
+
+
+def _generator_row(one: TrialSummary, signs: bool) -> tuple[Entry, ...]:
     trial, health = one.trial, one.trial.generator
     seen = None if health.users_min is None else f"{health.users_min}–{health.users_max}"
     lost = Entry(str(health.workers_lost), health.workers_lost, "bad" if health.workers_lost else "")
@@ -288,6 +301,7 @@ def _generator_row(one: TrialSummary) -> tuple[Entry, ...]:
         figure(health.wait_percent),
         figure(health.throttled_percent),
         figure(health.master_cpu_percent),
+        *((whole(health.assertions), figure(health.signing_ms), figure(health.signing_percent)) if signs else ()),
         whole(health.users_planned),
         words(seen),
         whole(trial.counts.sent),

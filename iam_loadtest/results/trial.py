@@ -62,7 +62,9 @@ class GeneratorHealth:
     ``max_cpu_percent`` is of one core, the busiest worker's; ``loop_lag_p95_ms`` is the worst worker's 95th
     percentile of its event loop's overshoot. ``wait_percent`` is the time in which the worker that had to wait most was
     ready to run while others had the cores; ``throttled_percent`` that in which a CPU limit held a container back,
-    added up over its cores. None where it was not measured.
+    added up over its cores. ``assertions`` were signed to prove clients, each in ``signing_ms`` on average, which is
+    part of no latency; ``signing_percent`` is the share of the time of the worker that signed most. None where it was
+    not measured.
     """
 
     workers: int = 0
@@ -73,6 +75,9 @@ class GeneratorHealth:
     wait_percent: float | None = None
     throttled_percent: float | None = None
     master_cpu_percent: float | None = None
+    assertions: int | None = None
+    signing_ms: float | None = None
+    signing_percent: float | None = None
     users_planned: int | None = None
     users_min: int | None = None
     users_max: int | None = None

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from iam_loadtest.errors import UserError
+from iam_loadtest.oidc.client_auth import AuthMethod
 from iam_loadtest.oidc.grant import Grant
+from iam_loadtest.oidc.throwaway_key import throwaway_key
 from iam_loadtest.results.json_file import read_json, write_json, write_text
 from iam_loadtest.results.run import read_run, write_run_info
 from iam_loadtest.runner.process import Process, end_processes, start_process
@@ -70,8 +72,9 @@ def calibrate(scenario: Scenario, seconds: float, workload: str | None = None) -
     """Measure a workload of the scenario, its longest one where none is named, on the null token server.
 
     One generating process runs it, and nothing else: its CPU is what a worker's would be. No secret of the scenario is
-    used or needed. TLS is on where the first topology's issuer has it. Raises UserError
-    for an unknown workload and where the measurement fails, KeyboardInterrupt on Ctrl-C.
+    used or needed: a private key is taken for RSA where the scenario does not say its algorithm. TLS is on where the
+    first topology's issuer has it. Raises UserError for an unknown workload and where the measurement fails,
+    KeyboardInterrupt on Ctrl-C.
     """
     name = workload or max(_measurable(scenario), key=lambda name: len(scenario.steps_of(name)), default="")
     if name not in scenario.workloads:
@@ -102,6 +105,8 @@ def _measure(scenario: Scenario, spec: TrialSpec, seconds: float, tls: bool) -> 
     """What one generating process found; raises UserError where it did not come to an end."""
     directory = Path(spec.directory)
     write_text(directory / _SECRET_FILE, "calibration")
+    for algorithm in {one.algorithm for one in scenario.clients.values() if one.key is not None}:
+        write_text(directory / _key_file(algorithm), throwaway_key(algorithm))
     write_json(directory / _SCENARIO_FILE, _document(scenario, spec, tls))
     write_trial_spec(directory / _SPEC_FILE, replace(spec, scenario_file=str(directory / _SCENARIO_FILE)))
     command = [sys.executable, "-m", "iam_loadtest.load.calibrating", str(seconds)]
@@ -149,7 +154,17 @@ def _measurable(scenario: Scenario) -> list[str]:
 
 
 def _client(client: Client, secret: Mapping[str, str]) -> dict[str, Any]:
-    return {"id": client.id, "auth": client.auth.value, **({"secret": secret} if client.secret else {})}
+    """The client with a secret or key that is worth nothing; signing costs the generator what it costs with its own."""
+    told = {"algorithm": client.algorithm} if client.algorithm else {}
+    if client.auth is AuthMethod.PRIVATE_KEY_JWT:
+        return {"id": client.id, "auth": client.auth.value, "key": {"file": _key_file(client.algorithm)}, **told}
+    if client.auth is AuthMethod.TLS_CLIENT_AUTH:
+        return {"id": client.id, "auth": AuthMethod.NONE.value}
+    return {"id": client.id, "auth": client.auth.value, **({"secret": secret, **told} if client.secret else told)}
+
+
+def _key_file(algorithm: str | None) -> str:
+    return f"{algorithm}.pem"
 
 
 @contextmanager

@@ -14,6 +14,7 @@ PUBLIC_CLIENT_SECRETS: Final = {
     "password-grant": "secret",
     "client": "secret",
     "device-code-client": "secret",
+    "jwt-auth-client_secret_jwt": "c8e9eed0-e6e4-4a66-b16e-6f37096356a7",
 }
 PUBLIC_PASSWORD: Final = "password"  # noqa: S105  the built-in IAM's public test users
 FIRST_USER: Final = 100

@@ -27,8 +27,9 @@ def portable(scenario: Scenario, topology: str) -> dict[str, Any]:
 
 
 def secrets_of(scenario: Scenario) -> tuple[SecretRef, ...]:
-    """References to secrets of clients and users; the public ones of the built-in IAM are none."""
-    references = [client.secret for client in scenario.clients.values()] + [scenario.users.password]
+    """References to secrets and keys of clients and users; the public ones of the built-in IAM are none."""
+    of_clients = [one for client in scenario.clients.values() for one in (client.secret, client.key)]
+    references = [*of_clients, scenario.users.password]
     return tuple(reference for reference in references if reference is not None and reference.literal is None)
 
 

@@ -18,7 +18,7 @@ from iam_loadtest.scenario.topology import EmbeddedTopology, LabTopology, UrlTop
 _PROVIDERS: Mapping[str, type[BaseModel]] = {"url": UrlTopology, "embedded": EmbeddedTopology, "lab": LabTopology}
 _NOT_WRITTEN: Mapping[int | str, Collection[str]] = {"topologies": _PROVIDERS, "workloads": ("steps",)}
 _SECTIONS_WITH_SECRETS = frozenset({"clients", "users"})
-_SHOWN_THERE = frozenset({"id", "auth", "pattern", "first", "last", "[key]"})
+_SHOWN_THERE = frozenset({"id", "auth", "algorithm", "assertion_audience", "pattern", "first", "last", "[key]"})
 _MAX_VALUE = 60
 _USER_OF_URL = re.compile(r"//[^/\s]*@")
 _MAPPING = "it must be a mapping (key: value)"

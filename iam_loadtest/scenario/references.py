@@ -171,6 +171,8 @@ def _literal_secrets(document: Mapping[str, Any]) -> Iterator[str]:
         secret = client.get("secret")
         if _is_literal(secret) and PUBLIC_CLIENT_SECRETS.get(str(client.get("id"))) != secret:
             yield f"clients.{name}.secret is a text, not a reference; write {SECRET_HELP} instead."
+        if _is_literal(client.get("key")):
+            yield f"clients.{name}.key is a text, not a reference; write {SECRET_HELP} instead."
     password = _mapping(document, "users").get("password")
     if _is_literal(password) and password != PUBLIC_PASSWORD:
         yield f"users.password is a text, not a reference; write {SECRET_HELP} instead."

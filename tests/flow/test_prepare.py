@@ -19,7 +19,7 @@ def test_the_built_in_workflow_is_three_steps_for_248_users(tmp_path: Path) -> N
     scenario = parse_scenario({"name": "t", "topologies": {"one": {"provider": "embedded"}}}, "test")
     ready = prepare_workload(scenario, "workflow", ENDPOINTS, tmp_path, {})
     assert [step.label for step in ready.steps] == ["issue", "refresh", "exchange"]
-    assert {step.url for step in ready.steps} == {ENDPOINTS.token}
+    assert {step.form.url for step in ready.steps} == {ENDPOINTS.token}
     assert (ready.users[0].username, ready.users[-1].username, len(ready.users)) == ("test_100", "test_347", 248)
     assert "UserLogin" not in repr(ready)
     assert "client_secret" not in repr(ready)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import gevent
 import pytest
 
-from iam_loadtest.flow.chain import UserLogin
+from iam_loadtest.flow.chain import ChainStep, Held, UserLogin
 from iam_loadtest.flow.classify import classifier_for
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.prepare import ReadyWorkload
@@ -79,6 +80,49 @@ def test_a_chain_gives_a_row_for_each_request_and_one_for_itself() -> None:
     assert chain.started_us <= issue.started_us <= refresh.started_us
     assert chain.latency_us >= issue.latency_us + refresh.latency_us
     assert [report.failure for report in reports] == [None, None]
+
+
+class Clock:
+    """Stands still unless told."""
+
+    def __init__(self) -> None:
+        self.now_us = 1_000_000
+
+    def __call__(self) -> int:
+        return self.now_us
+
+
+@dataclass(frozen=True)
+class SlowlySigned(ChainStep):
+    """A step whose proof takes 50 ms of the clock."""
+
+    clock: Clock
+
+    def request(self, held: Held, user: UserLogin) -> Request:
+        self.clock.now_us += 50_000
+        return Request(self.label, "http://x/t", {}, b"", "POST", self.kind, signing_us=50_000)
+
+
+def test_what_signing_took_is_in_no_latency_and_no_lateness_but_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two requests of 10 ms, each signed in 50 ms, due 3 ms before: 10 ms each, the chain 20 ms, 3 ms late."""
+    clock = Clock()
+    monkeypatch.setattr("iam_loadtest.load.virtual_user.now_us", clock)
+
+    class Answering(Scripted):
+        def send(self, request: Request) -> Response:
+            clock.now_us += 10_000
+            return super().send(request)
+
+    steps = tuple(SlowlySigned(name, name, "client_credentials", clock) for name in ("issue", "again"))
+    mix = Mix([ChainKind(ReadyWorkload("two", steps, [LOGIN], classifier_for("indigo-iam")))])
+    recorder, reports = Recorder(), list[Answered]()
+    virtual = VirtualUser(mix, LOGIN, Answering(GOOD, GOOD), recorder, reports.append, lambda: False)
+    assert virtual.run_chain(clock.now_us - 3_000) is Outcome.OK
+    issue, again, chain = rows(recorder)
+    assert [(row.latency_us, row.late_us) for row in (issue, again)] == [(10_000, 3_000), (10_000, 0)]
+    assert (chain.latency_us, chain.late_us) == (20_000, 3_000)
+    assert [report.latency_us for report in reports] == [13_000, 10_000]
+    assert (recorder.signing.assertions, recorder.signing.total_us) == (2, 100_000)
 
 
 def test_a_failed_step_ends_the_chain_and_is_its_outcome() -> None:

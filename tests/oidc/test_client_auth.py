@@ -2,6 +2,8 @@
 
 import base64
 
+import pytest
+
 from iam_loadtest.oidc.client_auth import AuthMethod, ClientCredentials
 
 
@@ -31,3 +33,19 @@ def test_none_names_the_client_and_sends_no_secret() -> None:
 
 def test_the_secret_is_not_in_the_repr() -> None:
     assert "hidden" not in repr(ClientCredentials("id", "hidden"))
+
+
+@pytest.mark.parametrize("method", [AuthMethod.CLIENT_SECRET_JWT, AuthMethod.PRIVATE_KEY_JWT])
+def test_an_assertions_type_is_the_same_in_each_request_and_no_secret_is_sent(method: AuthMethod) -> None:
+    client = ClientCredentials("id", "secret", method)
+    assert client.headers() == {}
+    assert client.form() == (
+        ("client_id", "id"),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+    )
+
+
+def test_mutual_tls_names_the_client_and_leaves_the_proof_to_the_connection() -> None:
+    """RFC 8705 section 2: client_id is a parameter of every request."""
+    client = ClientCredentials("id", method=AuthMethod.TLS_CLIENT_AUTH)
+    assert (client.headers(), client.form()) == ({}, (("client_id", "id"),))

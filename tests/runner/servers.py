@@ -67,8 +67,8 @@ def serving(answers: Mapping[str, Answer] | None = None, tls: ssl.SSLContext | N
 
 
 def answer_of(server: Server, request: BaseHTTPRequestHandler) -> None:
-    """Read the request whole and give the path's answer."""
-    request.rfile.read(int(request.headers.get("Content-Length", 0)))
+    """Read the request whole and give the path's answer; its body is there as ``content``."""
+    vars(request)["content"] = request.rfile.read(int(request.headers.get("Content-Length", 0)))
     server.answers.get(request.path, text(404, "not found"))(request)
 
 

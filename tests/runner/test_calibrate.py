@@ -66,10 +66,16 @@ def test_a_calibration_is_kept_with_the_run_and_needs_none_of_its_secrets(tmp_pa
         {
             "name": "own",
             "topologies": {"far": {"provider": "url", "issuer": "https://iam.example.org/"}},
-            "clients": {"access": {"id": "own", "secret": "${NOT_SET_ANYWHERE}"}},
+            "clients": {
+                "access": {"id": "own", "secret": "${NOT_SET_ANYWHERE}"},
+                "signs": {"id": "own", "auth": "private_key_jwt", "key": {"file": "no-such.pem"}, "algorithm": "ES256"},
+            },
             "users": {"file": "no-such-file.csv"},
-            "steps": {"issue": {"grant": "client_credentials", "client": "access", "scope": "own"}},
-            "workloads": {"mine": ["issue"]},
+            "steps": {
+                "issue": {"grant": "client_credentials", "client": "access", "scope": "own"},
+                "again": {"grant": "client_credentials", "client": "signs"},
+            },
+            "workloads": {"mine": ["issue", "again"]},
         },
         "own.yaml",
     )

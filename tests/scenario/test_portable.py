@@ -19,6 +19,7 @@ SECRETS = {
     "access": {"id": "a", "secret": "${ACCESS_SECRET}"},
     "subject": {"id": "token-exchange-subject", "secret": "secret", "auth": "post"},
     "actor": {"id": "b", "secret": {"file": "actor.secret"}, "auth": "post"},
+    "signs": {"id": "c", "auth": "private_key_jwt", "key": {"file": "signs.pem"}, "key_id": "k"},
 }
 
 
@@ -57,7 +58,8 @@ def test_references_travel_as_references_and_public_secrets_as_they_are() -> Non
     scenario = scenario_of(clients=SECRETS)
     arrived = travelled(scenario, "one")
     assert arrived.clients == scenario.clients
-    assert [reference.describe() for reference in secrets_of(arrived)] == ["${ACCESS_SECRET}", "file: actor.secret"]
+    described = [reference.describe() for reference in secrets_of(arrived)]
+    assert described == ["${ACCESS_SECRET}", "file: actor.secret", "file: signs.pem"]
 
 
 def test_a_topology_s_own_keys_and_the_command_line_s_overrides_arrive() -> None:
