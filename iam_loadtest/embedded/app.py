@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 from starlette.applications import Starlette
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -33,10 +32,10 @@ STAND_IN = "iam_loadtest built-in IAM: a stand-in for tests, not for real identi
 def build_app(iam: Iam, board: Board, part: Part) -> ASGIApp:
     """All endpoints of one frontend: POST /token by itself, Starlette for the rest."""
     token = TokenEndpoint(iam, part)
-    guarded_token, others = ServerErrorMiddleware(token), _routes(iam, board, part, token)
+    others = _routes(iam, board, part, token)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        chosen = guarded_token if scope["path"] == "/token" and scope["method"] == "POST" else others
+        chosen = token if scope["path"] == "/token" and scope["method"] == "POST" else others
         await chosen(scope, receive, send)
 
     return app

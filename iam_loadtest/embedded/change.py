@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
-from iam_loadtest.embedded.entity import Client, token_hash
+from iam_loadtest.embedded.entity import Client, hides, token_hash
 from iam_loadtest.embedded.store import Transaction
 
 _SOURCE = "org.springframework.security.authentication.UsernamePasswordAuthenticationToken"
@@ -19,32 +19,32 @@ _KEPT_PARAMETERS = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class NewHolder:
+@hides("parameters")
+class NewHolder(NamedTuple):
     """An authentication holder to be stored; parameters that are secrets or tokens are dropped."""
 
     client_id: str
     username: str | None
     scopes: frozenset[str]
-    parameters: Mapping[str, str] = field(repr=False)
+    parameters: Mapping[str, str]
     redirect_uri: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewAccessToken:
+@hides("value")
+class NewAccessToken(NamedTuple):
     """An access token to be stored."""
 
-    value: str = field(repr=False)
+    value: str
     expiration: int
     client_row: int
     scopes: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class NewRefreshToken:
+@hides("value")
+class NewRefreshToken(NamedTuple):
     """A refresh token to be stored."""
 
-    value: str = field(repr=False)
+    value: str
     expiration: int
     client_row: int
 
@@ -123,18 +123,21 @@ def _insert_user_auth(username: str) -> Transaction[int]:
 
 
 def _insert_parameters(holder_id: int, parameters: Mapping[str, str]) -> Transaction[None]:
-    kept = [(name, value) for name, value in parameters.items() if name in _KEPT_PARAMETERS and value]
-    if kept:
+    values: list[int | str] = []
+    for name, value in parameters.items():
+        if name in _KEPT_PARAMETERS and value:
+            values += (holder_id, name, value[:2048])
+    if values:
         target = "authentication_holder_request_parameter (owner_id, param, val)"
-        values = tuple(part for name, value in kept for part in (holder_id, name, value[:2048]))
-        yield _insertion(target, "(?, ?, ?)", len(kept)), values
+        yield _insertion(target, "(?, ?, ?)", len(values) // 3), tuple(values)
 
 
 def _insert_values(target: str, owner_id: int, values: Iterable[str]) -> Transaction[None]:
-    ordered = sorted(values)
-    if ordered:
-        parameters = tuple(part for value in ordered for part in (owner_id, value))
-        yield _insertion(target, "(?, ?)", len(ordered)), parameters
+    parameters: list[int | str] = []
+    for value in sorted(values):
+        parameters += (owner_id, value)
+    if parameters:
+        yield _insertion(target, "(?, ?)", len(parameters) // 2), tuple(parameters)
 
 
 @lru_cache(maxsize=256)

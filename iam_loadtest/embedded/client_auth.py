@@ -6,25 +6,25 @@ import base64
 import binascii
 import hmac
 import json
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 import jwt
 
-from iam_loadtest.embedded.entity import Client, secret_hash
+from iam_loadtest.embedded.entity import Client, hides, secret_hash
 from iam_loadtest.embedded.problem import CLIENT_BASIC, CLIENT_OTHER, OAuthError
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASYMMETRIC = ("RS256", "ES256", "PS256", "EdDSA")
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+@hides("secret")
+class Credentials(NamedTuple):
     """What a request offered. ``method`` is basic, post, none, or assertion for either kind of JWT."""
 
     method: str
     client_id: str
-    secret: str = field(default="", repr=False)
+    secret: str = ""
 
 
 def credentials_of(authorization: str, form: dict[str, str]) -> Credentials:
@@ -41,19 +41,19 @@ def credentials_of(authorization: str, form: dict[str, str]) -> Credentials:
     return Credentials("none", client_id)
 
 
-def authenticate(client: Client | None, credentials: Credentials, audiences: tuple[str, ...]) -> Client:
+def authenticate(client: Client | None, credentials: Credentials, issuer: str) -> Client:
     """The client, if the credentials are its own and of its registered method; OAuthError otherwise."""
-    if client is None or not client.active:
-        raise _refused(credentials)
-    accepted = {
-        "basic": client.auth_method == "basic" and _secret_matches(client, credentials.secret),
-        "post": client.auth_method == "post" and _secret_matches(client, credentials.secret),
-        "none": client.auth_method == "none",
-        "assertion": _assertion_matches(client, credentials.secret, audiences),
-    }[credentials.method]
-    if not accepted:
+    if client is None or not client.active or not _accepts(client, credentials, issuer):
         raise _refused(credentials)
     return client
+
+
+def _accepts(client: Client, credentials: Credentials, issuer: str) -> bool:
+    if credentials.method == "assertion":
+        return _assertion_matches(client, credentials.secret, (issuer, f"{issuer}token", issuer.rstrip("/")))
+    if credentials.method != client.auth_method:
+        return False
+    return credentials.method == "none" or _secret_matches(client, credentials.secret)
 
 
 def _from_basic(encoded: str) -> Credentials:

@@ -1,11 +1,17 @@
-"""The rows as the rest of the IAM sees them."""
+"""The rows as the rest of the IAM sees them.
+
+Values that every grant makes are named tuples: a frozen dataclass sets each of its fields by a call, which takes seven
+times as long.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
+C = TypeVar("C", bound=type)
 OFFLINE_ACCESS = "offline_access"
 _ACCOUNT_NAMESPACE = uuid.UUID("5b4f4c7e-6b1b-5d5a-9a3e-1d2f7a8c9b00")
 
@@ -29,16 +35,30 @@ def account_uuid(username: str) -> str:
     return str(uuid.uuid5(_ACCOUNT_NAMESPACE, username))
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+def hides(*names: str) -> Callable[[C], C]:
+    """Leave these fields of a named tuple out of its repr: they are secrets."""
+
+    def shown(value: Any) -> str:
+        fields = ", ".join(f"{name}={getattr(value, name)!r}" for name in value._fields if name not in names)
+        return f"{type(value).__name__}({fields})"
+
+    def decorate(named_tuple: C) -> C:
+        type.__setattr__(named_tuple, "__repr__", shown)
+        return named_tuple
+
+    return decorate
+
+
+@hides("secret_hash", "hmac_secret", "jwks")
+class Client(NamedTuple):
     """A registered client. ``auth_method`` is basic, post, none, private_key_jwt or client_secret_jwt."""
 
     id: int
     client_id: str
     name: str
-    secret_hash: str | None = field(repr=False)
-    hmac_secret: str | None = field(repr=False)
-    jwks: str | None = field(repr=False)
+    secret_hash: str | None
+    hmac_secret: str | None
+    jwks: str | None
     auth_method: str
     allow_introspection: bool
     require_pkce: bool
@@ -53,8 +73,8 @@ class Client:
         return "refresh_token" in self.grant_types
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+@hides("password_hash")
+class Account(NamedTuple):
     """A user."""
 
     uuid: str
@@ -62,15 +82,15 @@ class Account:
     given_name: str
     family_name: str
     email: str
-    password_hash: str = field(repr=False)
+    password_hash: str
 
     @property
     def name(self) -> str:
         return f"{self.given_name} {self.family_name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+@hides("parameters")
+class Holder(NamedTuple):
     """Who authenticated, for which client, with which request: upstream's authentication holder.
 
     ``account`` is None where there is no user, or the user named is not there any more.
@@ -81,23 +101,22 @@ class Holder:
     username: str | None
     redirect_uri: str | None
     scopes: frozenset[str]
-    parameters: dict[str, str] = field(repr=False)
+    parameters: dict[str, str]
     account: Account | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRefreshToken:
+@hides("value")
+class StoredRefreshToken(NamedTuple):
     """A refresh token as found; ``client_id`` is the client's name, not its row."""
 
     id: int
-    value: str = field(repr=False)
+    value: str
     expiration: int | None
     client_id: str
     holder: Holder
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAccessToken:
+class StoredAccessToken(NamedTuple):
     """An access token as found; ``client_id`` is the client's name, not its row."""
 
     id: int
@@ -105,8 +124,7 @@ class StoredAccessToken:
     client_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class SubjectToken:
+class SubjectToken(NamedTuple):
     """A stored access token that is to be exchanged: which client it was issued to, and for which user."""
 
     expiration: int

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from iam_loadtest.embedded.change import (
     clear_access_tokens,
@@ -84,8 +83,7 @@ def password_matches(account: Account, offered: str) -> bool:
     return hmac.compare_digest(account.password_hash, secret_hash(account.username, offered))
 
 
-@dataclass(frozen=True, slots=True)
-class _Refresh:
+class _Refresh(NamedTuple):
     """What a refresh needs to know before it signs."""
 
     client: Client
@@ -176,8 +174,7 @@ def _rotate(iam: Iam, found: _Refresh, value: str, now: int) -> Transaction[int]
     return (yield from insert_refresh_token(new_refresh_token(iam, found.client, value, now), found.token.holder.id))
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+class _Subject(NamedTuple):
     """Whom a subject token is about: ``name`` is the token's ``sub``. The client is the one it was issued to."""
 
     client_id: str

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from iam_loadtest.embedded.change import (
     NewAccessToken,
@@ -20,7 +19,7 @@ from iam_loadtest.embedded.change import (
     mark_client_used,
 )
 from iam_loadtest.embedded.context import Iam, TokenAnswer
-from iam_loadtest.embedded.entity import OFFLINE_ACCESS, Account, Client
+from iam_loadtest.embedded.entity import OFFLINE_ACCESS, Account, Client, hides
 from iam_loadtest.embedded.problem import INVALID_SCOPE, OAuthError
 from iam_loadtest.embedded.store import Transaction
 from iam_loadtest.embedded.tokens import AccessTokenClaims, access_token, id_token, now_s, opaque_token
@@ -32,14 +31,14 @@ def nothing() -> Transaction[None]:
     yield  # what makes this a generator
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+@hides("parameters")
+class Grant(NamedTuple):
     """What is to be issued. ``consume`` runs first in the same transaction: it uses up a code and may refuse."""
 
     client: Client
     scopes: frozenset[str]
     account: Account | None
-    parameters: Mapping[str, str] = field(repr=False)
+    parameters: Mapping[str, str]
     audience: tuple[str, ...] = ()
     subject: str | None = None
     act: Mapping[str, Any] | None = None
@@ -57,12 +56,12 @@ class Grant:
         return AccessTokenClaims(subject, self.client.client_id, self.scopes, self.audience, self.act)
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+@hides("access", "id")
+class Signed(NamedTuple):
     """Tokens that are signed but not stored yet."""
 
-    access: str = field(repr=False)
-    id: str | None = field(repr=False)
+    access: str
+    id: str | None
     now: int
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from iam_loadtest.embedded import grants
@@ -48,7 +48,11 @@ class TokenEndpoint:
         self._part = part
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(scope, receive)
+        try:
+            response = await self._answer(scope, receive)
+        except Exception:  # a mistake of ours: the client gets its 500, uvicorn logs what is raised again
+            await PlainTextResponse("Internal Server Error", 500)(scope, receive, send)
+            raise
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
