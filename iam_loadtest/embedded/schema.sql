@@ -1,5 +1,7 @@
--- What INDIGO IAM keeps, table by table, as far as tokens are concerned. One text for both databases: AUTO_ID,
+-- What INDIGO IAM keeps, table by table, as far as tokens are concerned. One text for both databases: LASTING_ID, ROW_ID,
 -- TABLE_OPTIONS and CHILD_OPTIONS (of collections) are replaced by the store. Times are seconds since 1970.
+-- A LASTING_ID is never given out again: one transaction finds such a row, and a later one uses it up. SQLite gives a
+-- ROW_ID out again where the last row was deleted, which those who find and delete in one transaction cannot notice.
 
 CREATE TABLE IF NOT EXISTS meta (
   name VARCHAR(64) NOT NULL PRIMARY KEY,
@@ -13,7 +15,7 @@ CREATE TABLE IF NOT EXISTS signing_key (
 ) TABLE_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS client (
-  id AUTO_ID,
+  id ROW_ID,
   client_id VARCHAR(255) NOT NULL UNIQUE,
   client_name VARCHAR(255) NOT NULL,
   secret_hash CHAR(64),
@@ -53,7 +55,7 @@ CREATE TABLE IF NOT EXISTS client_last_used (
 ) TABLE_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS account (
-  id AUTO_ID,
+  id ROW_ID,
   uuid CHAR(36) NOT NULL UNIQUE,
   username VARCHAR(128) NOT NULL UNIQUE,
   password_hash CHAR(64) NOT NULL,
@@ -64,7 +66,7 @@ CREATE TABLE IF NOT EXISTS account (
 ) TABLE_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS saved_user_auth (
-  id AUTO_ID,
+  id ROW_ID,
   name VARCHAR(128) NOT NULL,
   authenticated INTEGER NOT NULL,
   source_class VARCHAR(255) NOT NULL
@@ -78,7 +80,7 @@ CREATE TABLE IF NOT EXISTS saved_user_auth_authority (
 ) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS authentication_holder (
-  id AUTO_ID,
+  id ROW_ID,
   client_id VARCHAR(255) NOT NULL,
   user_auth_id BIGINT,
   approved INTEGER NOT NULL,
@@ -109,7 +111,7 @@ CREATE TABLE IF NOT EXISTS authentication_holder_request_parameter (
 ) CHILD_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS refresh_token (
-  id AUTO_ID,
+  id LASTING_ID,
   token_value_hash CHAR(64) NOT NULL UNIQUE,
   token_value VARCHAR(512) NOT NULL,
   expiration BIGINT,
@@ -120,7 +122,7 @@ CREATE TABLE IF NOT EXISTS refresh_token (
 ) TABLE_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS access_token (
-  id AUTO_ID,
+  id ROW_ID,
   token_value_hash CHAR(64) NOT NULL UNIQUE,
   token_value TEXT NOT NULL,
   token_type VARCHAR(16) NOT NULL,
@@ -133,7 +135,8 @@ CREATE TABLE IF NOT EXISTS access_token (
   FOREIGN KEY (auth_holder_id) REFERENCES authentication_holder (id)
 ) TABLE_OPTIONS;
 
-CREATE INDEX IF NOT EXISTS access_token_by_refresh_token ON access_token (refresh_token_id);
+CREATE INDEX IF NOT EXISTS access_token_by_refresh_token ON access_token (refresh_token_id)
+  WHERE refresh_token_id IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS token_scope (
   owner_id BIGINT NOT NULL,
@@ -148,7 +151,7 @@ CREATE TABLE IF NOT EXISTS revoked_access_token (
 ) TABLE_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS authorization_code (
-  id AUTO_ID,
+  id LASTING_ID,
   code_hash CHAR(64) NOT NULL UNIQUE,
   expiration BIGINT NOT NULL,
   auth_holder_id BIGINT NOT NULL,
@@ -156,7 +159,7 @@ CREATE TABLE IF NOT EXISTS authorization_code (
 ) TABLE_OPTIONS;
 
 CREATE TABLE IF NOT EXISTS device_code (
-  id AUTO_ID,
+  id LASTING_ID,
   device_code_hash CHAR(64) NOT NULL UNIQUE,
   user_code VARCHAR(16) NOT NULL UNIQUE,
   expiration BIGINT NOT NULL,

@@ -82,8 +82,8 @@ def schema(store: Store) -> list[str]:
     """The statements that make the tables, in the store's dialect."""
     text = files("iam_loadtest.embedded").joinpath("schema.sql").read_text(encoding="utf-8")
     text = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-    text = text.replace("AUTO_ID", store.auto_id).replace("TABLE_OPTIONS", store.table_options)
-    text = text.replace("CHILD_OPTIONS", store.child_options)
+    for word, meaning in store.schema_words.items():
+        text = text.replace(word, meaning)
     return [statement.strip() for statement in text.split(";") if statement.strip()]
 
 

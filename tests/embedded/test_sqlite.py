@@ -116,6 +116,17 @@ def test_another_programs_transaction_is_waited_for_while_reads_go_on(tmp_path: 
     with_store(tmp_path, act)
 
 
+def test_the_access_tokens_of_a_refresh_token_are_found_by_an_index_that_holds_no_others(tmp_path: Path) -> None:
+    def plan() -> Transaction[str]:
+        found = yield "EXPLAIN QUERY PLAN SELECT id FROM access_token WHERE refresh_token_id = ?", (1,)
+        return str(found.rows[0][3])
+
+    async def act(store: Store) -> None:
+        assert "USING COVERING INDEX access_token_by_refresh_token" in await store.read(plan)
+
+    with_store(tmp_path, act)
+
+
 def test_the_write_ahead_log_starts_over(tmp_path: Path) -> None:
     """4,000 transactions write at least 8,000 pages; the log holds those since the last checkpoint only."""
 

@@ -7,7 +7,7 @@ it, not the generator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from iam_loadtest.embedded.settings import Settings
@@ -55,9 +55,7 @@ def ping() -> Transaction[None]:
 class Store(Protocol):
     """One database as one frontend process sees it."""
 
-    auto_id: str
-    table_options: str
-    child_options: str
+    schema_words: Mapping[str, str]
 
     async def read(self, make: MakeTransaction[T]) -> T:
         """Run statements outside a transaction, each seeing what is committed (on the replica, where there is one)."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from iam_loadtest.embedded.settings import Settings
@@ -37,14 +38,22 @@ except ImportError as missing:
 DEADLOCKS: Final = frozenset({1213, 1205})
 _CONNECTION_LOST: Final = 2013
 _BATCH: Final = 1000
+_AUTO_INCREMENT: Final = "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY"
+_TABLE_OPTIONS: Final = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
 
 
 class MariaDbStore:
     """A Store on a MariaDB, a Galera cluster's node, or a primary with a replica to read from."""
 
-    auto_id = "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY"
-    table_options = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
-    child_options = table_options
+    schema_words: Mapping[str, str] = MappingProxyType(
+        {
+            "LASTING_ID": _AUTO_INCREMENT,
+            "ROW_ID": _AUTO_INCREMENT,
+            "TABLE_OPTIONS": _TABLE_OPTIONS,
+            "CHILD_OPTIONS": _TABLE_OPTIONS,
+            "WHERE refresh_token_id IS NOT NULL": "",
+        }
+    )
 
     def __init__(self, settings: Settings) -> None:
         url = parse_mariadb_url(settings.database)

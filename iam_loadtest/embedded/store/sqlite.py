@@ -15,9 +15,11 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from queue import SimpleQueue
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, cast
 
 from iam_loadtest.embedded.settings import Settings
 from iam_loadtest.embedded.store import (
@@ -33,6 +35,7 @@ from iam_loadtest.embedded.store import (
 
 Work = Callable[[sqlite3.Connection], T]
 _NO_ROWS: Final[Sequence[tuple[Any, ...]]] = ()
+_result: Final = cast(Callable[[tuple[Sequence[tuple[Any, ...]], int, int]], Result], partial(tuple.__new__, Result))
 _WRITES_PER_CHECKPOINT: Final = 1000
 _WRITES_PER_LOCK: Final = 16
 
@@ -51,11 +54,14 @@ class _Queued:
 class SqliteStore:
     """A Store on one SQLite file."""
 
-    # Without AUTOINCREMENT the id of a deleted last row is given out again: a second refresh with a rotated token would
-    # find, and delete, the new token in the place of the old.
-    auto_id = "INTEGER PRIMARY KEY AUTOINCREMENT"
-    table_options = ""
-    child_options = "WITHOUT ROWID"
+    schema_words: Mapping[str, str] = MappingProxyType(
+        {
+            "LASTING_ID": "INTEGER PRIMARY KEY AUTOINCREMENT",
+            "ROW_ID": "INTEGER PRIMARY KEY",
+            "TABLE_OPTIONS": "",
+            "CHILD_OPTIONS": "WITHOUT ROWID",
+        }
+    )
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.database
@@ -73,11 +79,11 @@ class SqliteStore:
 
     async def read(self, make: MakeTransaction[T]) -> T:
         try:
-            return _run(self._connection, make())
+            return _run(self._connection.cursor(), make())
         except sqlite3.Error as error:
             if not _is_busy(error):
                 raise _translated(error) from error
-        return await self._in_thread(lambda connection: _run(connection, make()))
+        return await self._in_thread(lambda connection: _run(connection.cursor(), make()))
 
     async def write(self, make: MakeTransaction[T]) -> T:
         self._count_write()
@@ -249,10 +255,11 @@ def _try_lock(fd: int) -> bool:
 
 
 def _transact(connection: sqlite3.Connection, make: MakeTransaction[T]) -> T:
+    cursor = connection.cursor()
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        result = _run(connection, make())
-        connection.execute("COMMIT")
+        cursor.execute("BEGIN IMMEDIATE")
+        result = _run(cursor, make())
+        cursor.execute("COMMIT")
         return result
     finally:
         if connection.in_transaction:
@@ -269,19 +276,19 @@ def _connect(path: str, timeout_s: float) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA secure_delete=OFF")
     connection.execute("PRAGMA cache_size=-16000")
     connection.execute("PRAGMA wal_autocheckpoint=0")
     return connection
 
 
-def _run(connection: sqlite3.Connection, transaction: Transaction[T]) -> T:
-    cursor = connection.cursor()
+def _run(cursor: sqlite3.Cursor, transaction: Transaction[T]) -> T:
     try:
         sql, parameters = next(transaction)
         while True:
             cursor.execute(sql, parameters)
             rows = cursor.fetchall() if cursor.description else _NO_ROWS
-            sql, parameters = transaction.send(Result(rows, cursor.lastrowid or 0, cursor.rowcount))
+            sql, parameters = transaction.send(_result((rows, cursor.lastrowid or 0, cursor.rowcount)))
     except StopIteration as stop:
         result: T = stop.value
         return result
