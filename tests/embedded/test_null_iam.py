@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,8 @@ import pytest
 from iam_loadtest.oidc.discovery import discovery_url, parse_discovery
 from iam_loadtest.oidc.token_response import parse_tokens
 from iam_loadtest.oidc.verify import verify_access_token
-from tests.embedded.null_server import COMMAND, NullServer, null_server
+from tests.cli.front_door import call
+from tests.embedded.null_server import NullServer, null_server
 
 FORM = b"grant_type=client_credentials"
 POST = b"POST /token HTTP/1.1\r\nHost: iam\r\nContent-Length: %d\r\n\r\n%b" % (len(FORM), FORM)
@@ -178,10 +178,11 @@ def test_its_certificate_file_is_all_a_client_needs_for_tls(tmp_path: Path) -> N
         (["--tls", "/no/such/dir/pem"], "/no/such/dir/pem: cannot be written: No such file or directory"),
     ],
 )
-def test_what_cannot_be_done_is_one_clear_line(server: NullServer, options: list[str], words: str) -> None:
+def test_what_cannot_be_done_is_one_clear_line(
+    server: NullServer, capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
     port = str(server.port)
-    command = [*COMMAND, *(option.format(port=port) for option in options)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith(words.format(port=port))
-    assert len(done.stderr.splitlines()) == 1
+    called = call(capsys, "null-iam", "--port", "0", *(option.format(port=port) for option in options))
+    assert called.code == 1
+    assert called.err.startswith(words.format(port=port))
+    assert len(called.err.splitlines()) == 1

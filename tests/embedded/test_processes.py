@@ -10,7 +10,8 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ import requests
 
 from iam_loadtest.embedded.settings import check_issuer
 from iam_loadtest.errors import UserError
+from tests.cli.front_door import call
 from tests.embedded.backends import redis_server
 from tests.embedded.server import COMMAND, CRED, Iam, children, running_iam, wait_for
 
@@ -156,19 +158,28 @@ def test_another_address_is_possible_with_a_warning(tmp_path: Path) -> None:
         assert "Warning: --host 0.0.0.0 lets other machines reach it" in (tmp_path / "stderr.txt").read_text()
 
 
-def run_and_fail(*options: str, env: dict[str, str] | None = None) -> str:
-    """The one line on standard error of an IAM that cannot start."""
-    done = subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=20, env={**os.environ, **(env or {})}, check=False
-    )
+def test_a_port_in_use_is_one_clear_line(four: Iam) -> None:
+    command = [*COMMAND, "--port", str(four.port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
-    return done.stderr.strip().splitlines()[-1]
-
-
-def test_a_port_in_use_is_one_clear_line(four: Iam) -> None:
-    assert "--port" in (line := run_and_fail("--port", str(four.port)))
+    assert "--port" in (line := done.stderr.strip().splitlines()[-1])
     assert "Address already in use" in line
+
+
+@pytest.fixture
+def refuse(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """The one line on standard error of an IAM that cannot start, called in this process: it gets as far as that."""
+    monkeypatch.setattr("iam_loadtest.embedded.serve._allow_many_connections", lambda: None)
+    monkeypatch.setattr("iam_loadtest.embedded.serve._Parent", lambda *_: pytest.fail("it starts"))
+    monkeypatch.setattr("iam_loadtest.embedded.redis_sessions._TIMEOUT_S", 0.3)
+
+    def line_of(*options: str) -> str:
+        called = call(capsys, "iam", *options)
+        assert called.code == 1, called.err
+        return called.err.strip().splitlines()[-1]
+
+    return line_of
 
 
 @pytest.mark.parametrize(
@@ -205,18 +216,20 @@ def test_a_port_in_use_is_one_clear_line(four: Iam) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_setting_that_cannot_work_is_one_clear_line_without_a_password(options: list[str], said: str) -> None:
-    line = run_and_fail("--port", "0", *options)
+def test_a_setting_that_cannot_work_is_one_clear_line_without_a_password(
+    refuse: Callable[..., str], options: list[str], said: str
+) -> None:
+    line = refuse("--port", "0", *options)
     assert said in line
     assert "hidden-pw" not in line
 
 
 @pytest.mark.parametrize("url", ["postgres://u:hidden-pw@127.0.0.1:1/x", "sqlite:///x", "MYSQL://u:hidden-pw@h/x"])
 def test_a_url_of_another_database_makes_no_file_of_its_name(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refuse: Callable[..., str], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    line = run_and_fail("--port", "0", "--database", url)
+    line = refuse("--port", "0", "--database", url)
     assert "a URL of this kind is not known; write mysql://" in line
     assert "path of a SQLite file" in line
     assert "127.0.0.1" not in line
@@ -224,13 +237,13 @@ def test_a_url_of_another_database_makes_no_file_of_its_name(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_directory_of_the_database_is_not_made(tmp_path: Path) -> None:
-    assert "make it, or name another" in run_and_fail("--database", str(tmp_path / "a" / "b" / "iam.sqlite"))
+def test_a_missing_directory_of_the_database_is_not_made(refuse: Callable[..., str], tmp_path: Path) -> None:
+    assert "make it, or name another" in refuse("--database", str(tmp_path / "a" / "b" / "iam.sqlite"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_secret_that_is_not_set_is_to_be_exported_not_written_out() -> None:
-    line = run_and_fail("--database", "mysql://iam:${NOT_SET_ANYWHERE}@h/iam")
+def test_a_secret_that_is_not_set_is_to_be_exported_not_written_out(refuse: Callable[..., str]) -> None:
+    line = refuse("--database", "mysql://iam:${NOT_SET_ANYWHERE}@h/iam")
     assert "export NOT_SET_ANYWHERE" in line
     assert "write" not in line
 
@@ -253,31 +266,27 @@ def test_an_issuer_is_an_http_url_with_or_without_port_and_path(issuer: str) -> 
     check_issuer(issuer)
 
 
-def test_the_command_checks_its_issuer() -> None:
-    assert "--issuer: must be" in run_and_fail("--port", "0", "--issuer", "foo")
+def test_the_command_checks_its_issuer(refuse: Callable[..., str]) -> None:
+    assert "--issuer: must be" in refuse("--port", "0", "--issuer", "foo")
 
 
-def test_a_database_of_another_program_version_is_refused(tmp_path: Path) -> None:
+def test_a_database_of_another_program_version_is_refused(refuse: Callable[..., str], tmp_path: Path) -> None:
     database = tmp_path / "iam.sqlite"
-    with running_iam(tmp_path, "--database", str(database)):
-        pass
-    connection = sqlite3.connect(database)
-    connection.execute("UPDATE meta SET value = '0' WHERE name = 'schema_version'")
-    connection.commit()
-    connection.close()
-    assert "use an empty database" in run_and_fail("--port", "0", "--database", str(database))
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE meta (name VARCHAR(64) PRIMARY KEY, value VARCHAR(255))")
+        connection.execute("INSERT INTO meta (name, value) VALUES ('schema_version', '0')")
+    assert "use an empty database" in refuse("--port", "0", "--database", str(database))
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_refused(refuse: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text(
         "this is not a database, it is a note about one, and long enough to be read\n" * 9
     )
-    assert "--database: cannot be opened" in run_and_fail("--port", "0", "--database", str(tmp_path / "note.txt"))
+    assert "--database: cannot be opened" in refuse("--port", "0", "--database", str(tmp_path / "note.txt"))
 
 
-def test_the_database_of_a_given_path_is_for_its_owner_only(tmp_path: Path) -> None:
-    with running_iam(tmp_path, "--database", str(tmp_path / "iam.sqlite")):
-        assert (tmp_path / "iam.sqlite").stat().st_mode & 0o777 == 0o600
+def test_the_database_of_a_given_path_is_for_its_owner_only(iam: Iam) -> None:
+    assert (iam.directory / "iam.sqlite").stat().st_mode & 0o777 == 0o600
 
 
 def samples(iam: Iam) -> Counter[tuple[str, str, str]]:

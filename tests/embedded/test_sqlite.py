@@ -127,16 +127,17 @@ def test_the_access_tokens_of_a_refresh_token_are_found_by_an_index_that_holds_n
     with_store(tmp_path, act)
 
 
-def test_the_write_ahead_log_starts_over(tmp_path: Path) -> None:
-    """4,000 transactions write at least 8,000 pages; the log holds those since the last checkpoint only."""
+def test_the_write_ahead_log_starts_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 transactions write at least 800 pages; the log holds those since the last checkpoint only."""
+    monkeypatch.setattr("iam_loadtest.embedded.store.sqlite._WRITES_PER_CHECKPOINT", 100)
 
     async def act(store: Store) -> None:
-        for number in range(4000):
+        for number in range(400):
             await store.write(lambda number=number: insert(f"n{number}"))  # type: ignore[misc]
-            if number % 100 == 0:
+            if number % 10 == 0:
                 await asyncio.sleep(0.002)
         log = tmp_path / "iam.sqlite-wal"
-        assert log.stat().st_size < 4000 * 4096
+        assert log.stat().st_size < 400 * 4096
 
     with_store(tmp_path, act)
 
