@@ -133,7 +133,8 @@ def _describe(state: LabState) -> None:
     click.echo(f"Ready: {state.issuer} after {took_s:.1f} s, frontends {', '.join(state.nodes)}")
     for pair, rtt_ms in state.rtt_ms.items():
         shown = "no answer" if rtt_ms is None else f"{rtt_ms:.2f} ms"
-        click.echo(f"Round trip between clusters {pair}: {shown}, by {state.link}")
+        made = state.links.get(pair, "way of the first cluster")
+        click.echo(f"Round trip between clusters {pair}: {shown}, by {made}")
     for name, address in state.hosts.items():
         click.echo(f"  {name:<14} {address}")
     for words in state.died:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from iam_loadtest.errors import UserError
 from iam_loadtest.units import parse_duration_s
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def load_options(function: Function) -> Function:
         click.option(
             "--only", multiple=True, metavar="NAME", help="A topology, a workload or TOPOLOGY/WORKLOAD. Repeatable."
         ),
+        click.option("--quick", is_flag=True, help="The scenario's quick size; the other options go on top of it."),
     ):
         function = option(function)
     return function
@@ -102,6 +104,20 @@ def overrides_of(
     """What the options change, under the names of the scenario's load."""
     given = {"trials": trials, "duration": duration, "warm_up": warm_up, "users": users, "workers": workers}
     return {key: value for key, value in given.items() if value is not None}
+
+
+def size_of(
+    scenario: Path, quick: bool, only: tuple[str, ...], overrides: dict[str, Any]
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Which trials are kept and which keys of the load are changed, with the quick size below what was given."""
+    if not quick:
+        return only, overrides
+    from iam_loadtest.scenario.load_file import load_scenario  # noqa: PLC0415  not needed for --help
+
+    size = load_scenario(scenario).quick
+    if size is None:
+        raise UserError(f"{scenario}: has no quick size; add quick: {{load: {{duration: 5s}}}}, or leave --quick out.")
+    return only or size.only, {**size.overrides, **overrides}
 
 
 def counted(number: int, noun: str) -> str:

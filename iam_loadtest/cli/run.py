@@ -19,6 +19,7 @@ from iam_loadtest.cli.options import (
     load_options,
     overrides_of,
     scenario_argument,
+    size_of,
     strict_option,
 )
 
@@ -54,6 +55,7 @@ def run(
     resume: Path | None,
     reports: Path,
     only: tuple[str, ...],
+    quick: bool,
     with_report: bool,
     with_calibration: bool,
     strict: bool,
@@ -68,12 +70,11 @@ def run(
     """Run SCENARIO, or with --resume what is missing of a run, and write its report."""
     from iam_loadtest.cli.monitor import monitor_for  # noqa: PLC0415  not needed for --help
     from iam_loadtest.runner.run import run_trials  # noqa: PLC0415  not needed for --help
-    from iam_loadtest.scenario.plan import trial_s  # noqa: PLC0415  not needed for --help
 
     external = external_of(workers_external, bind, port, workers_wait)
     if external is not None:
         external.require_port()
-    directory, noun = _open_run(scenario, resume, reports, only, overrides_of(**load), workers_external)
+    directory, noun = _open_run(scenario, resume, reports, only, quick, overrides_of(**load), workers_external)
     if external is not None:
         _announce_workers(external, noun, quiet, json_log)
     if not (quiet or json_log):
@@ -82,7 +83,7 @@ def run(
         emit("run_started", directory=str(directory))
     if with_calibration and external is None:
         calibrate_run(directory, noun, quiet or json_log)
-    monitor = monitor_for(quiet, json_log, trial_s(noun.load) + noun.load.rest_s)
+    monitor = monitor_for(quiet, json_log, _mean_trial_s(directory, noun))
     try:
         outcome = run_trials(directory, noun, monitor, judge_of(noun), external)
     finally:
@@ -98,6 +99,7 @@ def _open_run(
     resume: Path | None,
     reports: Path,
     only: tuple[str, ...],
+    quick: bool,
     overrides: dict[str, Any],
     workers_external: int | None,
 ) -> tuple[Path, Scenario]:
@@ -105,20 +107,30 @@ def _open_run(
     from iam_loadtest.runner.run import new_run, resume_scenario  # noqa: PLC0415  not needed for --help
 
     if resume is not None:
-        if only or overrides:
+        if only or overrides or quick:
             raise click.UsageError(
-                "--resume runs what the run began with; leave --only, --trials, --duration, ... out."
+                "--resume runs what the run began with; leave --only, --quick, --trials, --duration, ... out."
             )
         found, noun = resume_scenario(resume, scenario)
         require_same_workers(found.info, noun, workers_external)
         return found.directory, noun
     if scenario is None:
         raise click.UsageError("name a SCENARIO, or a run with --resume.")
+    if workers_external is not None and "workers" in overrides:
+        raise click.UsageError("--workers-external says how many workers there are; leave --workers out.")
+    only, overrides = size_of(scenario, quick, only, overrides)
     if workers_external is None:
         return new_run(scenario, overrides, reports, only)
-    if "workers" in overrides:
-        raise click.UsageError("--workers-external says how many workers there are; leave --workers out.")
     return new_run(scenario, {**overrides, "workers": workers_external}, reports, only, external_workers=True)
+
+
+def _mean_trial_s(directory: Path, noun: Scenario) -> float:
+    """Expected seconds of one trial of the run, rests and the start of its topology included."""
+    from iam_loadtest.results.run import read_run  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.scenario.plan import make_plan  # noqa: PLC0415  not needed for --help
+
+    planned = read_run(directory).info.plan
+    return make_plan(noun).expected_s(planned) / len(planned)
 
 
 def _announce_workers(external: ExternalWorkers, scenario: Scenario, quiet: bool, json_log: bool) -> None:

@@ -5,44 +5,61 @@ from __future__ import annotations
 import csv
 import io
 import socket
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from iam_loadtest.lab.config import Balancing, haproxy_cfg
-from iam_loadtest.lab.plan import LabPlan, Role
+from iam_loadtest.lab.plan import Host, LabPlan, Role
 from iam_loadtest.lab.process import Server, await_all, start
 from iam_loadtest.lab.program import require_program
 
-STATS_SOCKET = "haproxy.sock"
 _READY_WITHIN_S = 30.0
 _TIMEOUT_S = 2.0
 
 
-def start_balancer(plan: LabPlan, base: Path, public_socket: int, algorithm: str) -> Server:
-    """HAProxy, with every frontend found healthy."""
+def start_balancers(plan: LabPlan, base: Path, public_sockets: Sequence[int], algorithm: str) -> list[Server]:
+    """HAProxy on each public socket, with every frontend found healthy."""
+    hosts = plan.of(Role.BALANCER)
+    servers = [_start(plan, base, host, public, algorithm) for host, public in zip(hosts, public_sockets, strict=True)]
+    names = {frontend.name for frontend in plan.of(Role.FRONTEND)}
+    ready = {f"every frontend healthy for {host.name}": partial(_all_healthy, names, base, host) for host in hosts}
+    await_all(ready, servers, _READY_WITHIN_S)
+    return servers
+
+
+def stats_socket(base: Path, balancer: Host) -> Path:
+    """Where a balancer answers `show stat` and takes commands; a file is reached from every network."""
+    return base / f"{balancer.name}.sock"
+
+
+def _start(plan: LabPlan, base: Path, host: Host, public_socket: int, algorithm: str) -> Server:
     frontends = plan.of(Role.FRONTEND)
-    stats_socket = base / STATS_SOCKET
-    config = base / "haproxy.cfg"
-    config.write_text(haproxy_cfg(Balancing(public_socket, stats_socket, frontends, algorithm)), encoding="utf-8")
-    (host,) = plan.of(Role.BALANCER)
+    own = frontends if len(plan.of(Role.BALANCER)) == 1 else tuple(f for f in frontends if f.cluster == host.cluster)
+    others = tuple(frontend for frontend in frontends if frontend not in own)
+    config = base / f"{host.name}.cfg"
+    balancing = Balancing(public_socket, stats_socket(base, host), own, algorithm, others)
+    config.write_text(haproxy_cfg(balancing), encoding="utf-8")
     command = [require_program("haproxy"), "-db", "-f", str(config)]
     log = base / "logs" / f"{host.name}.log"
-    server = start(host.name, command, log, network=host.name, descriptors=[public_socket])
-    names = {frontend.name for frontend in frontends}
-    await_all({"every frontend healthy": lambda: names <= healthy(stats_socket)}, [server], _READY_WITHIN_S)
-    return server
+    return start(host.name, command, log, network=host.name, descriptors=[public_socket])
 
 
-def healthy(stats_socket: Path) -> set[str]:
+def _all_healthy(names: set[str], base: Path, balancer: Host) -> bool:
+    return names <= healthy(stats_socket(base, balancer))
+
+
+def healthy(statistics: Path) -> set[str]:
     """The frontends whose last health check was good; none where HAProxy does not answer."""
-    return {row["svname"] for row in statistics_of(stats_socket) if row.get("check_status") == "L7OK"}
+    return {row["svname"] for row in statistics_of(statistics) if row.get("check_status") == "L7OK"}
 
 
-def statistics_of(stats_socket: Path) -> list[dict[str, str]]:
+def statistics_of(statistics: Path) -> list[dict[str, str]]:
     """HAProxy's `show stat`, a row per frontend and backend; none where it does not answer."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_TIMEOUT_S)
-            connection.connect(str(stats_socket))
+            connection.connect(str(statistics))
             connection.sendall(b"show stat\n")
             with connection.makefile("rb") as answer:
                 text = answer.read().decode("utf-8")

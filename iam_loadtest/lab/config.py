@@ -69,12 +69,16 @@ class SentinelView:
 
 @dataclass(frozen=True)
 class Balancing:
-    """What HAProxy is told: the inherited socket of the public address, the frontends and how to choose one."""
+    """What HAProxy is told: the inherited socket of the public address, the frontends and how to choose one.
+
+    ``others`` are frontends of clusters that have a balancer of their own: only a request that names one gets there.
+    """
 
     public_socket: int
     stats_socket: Path
     frontends: tuple[Host, ...]
     algorithm: str
+    others: tuple[Host, ...] = ()
 
 
 def my_cnf(files: DatabaseFiles, address: str, settings: Mapping[str, Setting]) -> str:
@@ -146,10 +150,10 @@ def haproxy_cfg(balancing: Balancing) -> str:
     """HAProxy on the public socket: health checks, and the serving frontend's name in X-Backend."""
     servers = [
         line
-        for host in balancing.frontends
+        for host in (*balancing.frontends, *balancing.others)
         for line in (
             f"    use-server {host.name} if {{ req.hdr({NODE_HEADER}) -m str {host.name} }}",
-            f"    server {host.name} {host.address}:{FRONTEND_PORT}{_cookie(balancing, host)}",
+            f"    server {host.name} {host.address}:{FRONTEND_PORT}{_server_options(balancing, host)}",
         )
     ]
     return "\n".join([*_haproxy_head(balancing), *_BALANCE[balancing.algorithm], *servers, ""])
@@ -194,6 +198,7 @@ def sentinel_conf(view: SentinelView, directory: Path) -> str:
 _BALANCE: Mapping[str, Sequence[str]] = {
     "roundrobin": ("    balance roundrobin",),
     "leastconn": ("    balance leastconn",),
+    "dns": ("    balance roundrobin",),
     "sticky": (
         "    balance roundrobin",
         "    option prefer-last-server",
@@ -204,8 +209,10 @@ _BALANCE: Mapping[str, Sequence[str]] = {
 """``sticky``: a browser by its cookie, anything else by its connection."""
 
 
-def _cookie(balancing: Balancing, host: Host) -> str:
-    return f" cookie {host.name}" if balancing.algorithm == "sticky" else ""
+def _server_options(balancing: Balancing, host: Host) -> str:
+    """A server of weight 0 gets no turns, only what is sent to it by name."""
+    weight = " weight 0" if host in balancing.others else ""
+    return weight + (f" cookie {host.name}" if balancing.algorithm == "sticky" else "")
 
 
 def _haproxy_head(balancing: Balancing) -> list[str]:

@@ -7,8 +7,8 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.lab.isolation import run_isolated
 from iam_loadtest.lab.supervisor import Order, supervise
 from iam_loadtest.results.lab_state import LAB_STATE_FILE, LabState, read_lab_state, write_lab_state
+from iam_loadtest.scenario.lab import DNS_NAME
 from iam_loadtest.scenario.topology import LabTopology
 
 LOCK_FILE = "lab.lock"
@@ -25,6 +26,8 @@ _LONGEST_PATH = 70
 _HIDDEN = (Path("/run"), Path("/proc"))
 """Inside the lab other file systems stand there."""
 _BACKLOG = 4096
+_PORTS_TRIED = 20
+"""Where any free one is wanted: one that is free on the first address may be taken on another."""
 _POLL_S = 0.05
 
 
@@ -34,15 +37,20 @@ def run_lab(topology: LabTopology, base: Path, port: int, on_ready: Callable[[La
     SIGTERM and SIGINT end it. State and logs stay in the directory, the rest of it goes. Raises UserError where the lab
     cannot be built.
     """
-    with _held_directory(base) as lock, _public_socket(port) as public:
-        issuer = f"http://127.0.0.1:{public.getsockname()[1]}/"
+    with _held_directory(base) as lock, _public_sockets(topology.addresses, port) as public:
         (base / LOGS).mkdir(mode=0o700)
-        order = Order(topology, base, public.fileno(), issuer)
+        order = _order_of(topology, base, public)
         try:
             code = run_isolated(lambda: supervise(order), lambda pid: _await_ready(base, pid, lock, public, on_ready))
         finally:
             remove_data(base)
         _say_how_it_ended(base, code)
+
+
+def _order_of(topology: LabTopology, base: Path, public: Sequence[socket.socket]) -> Order:
+    host, port = public[0].getsockname()
+    issuer = f"http://{host if len(public) == 1 else DNS_NAME}:{port}/"
+    return Order(topology, base, tuple(one.fileno() for one in public), issuer, f"http://{host}:{port}/")
 
 
 def remove_data(base: Path) -> None:
@@ -58,10 +66,13 @@ def _say_how_it_ended(base: Path, code: int) -> None:
     write_lab_state(base, replace(state, phase="ended"))
 
 
-def _await_ready(base: Path, pid: int, lock: int, public: socket.socket, on_ready: Callable[[LabState], None]) -> None:
+def _await_ready(
+    base: Path, pid: int, lock: int, public: Sequence[socket.socket], on_ready: Callable[[LabState], None]
+) -> None:
     """Call ``on_ready`` when the lab is; return at once where its supervisor has ended."""
     os.pwrite(lock, f"{os.getpid()} {pid}\n".encode(), 0)
-    public.close()
+    for one in public:
+        one.close()
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         state = read_lab_state(base)
         if state and state.phase == "ready":
@@ -122,15 +133,27 @@ def _remove_all_but(base: Path, *kept: str) -> None:
 
 
 @contextmanager
-def _public_socket(port: int) -> Iterator[socket.socket]:
-    """The socket that HAProxy will serve, opened where this process is: in the machine's own network."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as public:
-        public.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            public.bind(("127.0.0.1", port))
-            public.listen(_BACKLOG)
-        except OSError as error:
-            raise UserError(
-                f"port {port} of 127.0.0.1 cannot be used ({error.strerror}); give another --port, 0 for a free one."
-            ) from error
+def _public_sockets(addresses: Sequence[str], port: int) -> Iterator[list[socket.socket]]:
+    """What the balancers will serve, opened where this process is: in the machine's own network, on one port."""
+    with ExitStack() as opened:
+        for attempt in range(_PORTS_TRIED):
+            public = [opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) for _ in addresses]
+            try:
+                _listen(public, addresses, port)
+                break
+            except OSError as error:
+                if port or attempt == _PORTS_TRIED - 1:
+                    raise UserError(
+                        f"port {port} of {', '.join(addresses)} cannot be used ({error.strerror}); give another --port,"
+                        " 0 for a free one."
+                    ) from error
         yield public
+
+
+def _listen(public: Sequence[socket.socket], addresses: Sequence[str], port: int) -> None:
+    """All on the port that the first one has got."""
+    for one, address in zip(public, addresses, strict=True):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind((address, port))
+        port = one.getsockname()[1]
+        one.listen(_BACKLOG)

@@ -29,7 +29,7 @@ from iam_loadtest.lab.tun import open_tun
 from iam_loadtest.lab.vpn import LinkEnd, build_tunnel
 from iam_loadtest.scenario.lab import LabLink
 
-LinkKind = Literal["none", "veth", "netem", "tun"]
+LinkKind = Literal["veth", "netem", "tun"]
 _QUEUE_PACKETS = 20_000
 _PROBES = 9
 _PROBE_PORT = 9
@@ -54,13 +54,12 @@ def build_hosts(plan: LabPlan) -> None:
             run_ip(_host_lines(host), host.name)
 
 
-def build_links(plan: LabPlan, link: LabLink, logs: Path) -> tuple[LinkKind, list[Server]]:
-    """The links from the first cluster to each other one: how latency is made, and the processes that make it."""
-    if plan.clusters == 1:
-        return "none", []
-    kind = _kind_of(link)
-    servers = []
-    for cluster in range(2, plan.clusters + 1):
+def build_links(links: Sequence[LabLink], logs: Path) -> tuple[dict[str, str], list[Server]]:
+    """The links from the first cluster to each other one: how each is made, and the processes that make it."""
+    made: dict[str, str] = {}
+    servers: list[Server] = []
+    for cluster, link in enumerate(links, start=2):
+        kind = _kind_of(link)
         if kind == "tun":
             servers.append(_delay_line(cluster, link, logs))
         else:
@@ -68,9 +67,12 @@ def build_links(plan: LabPlan, link: LabLink, logs: Path) -> tuple[LinkKind, lis
         _address_link(cluster)
         if kind == "netem":
             _netem(cluster, link)
+        made[f"1-{cluster}"] = kind
         if link.vpn == "wireguard":
-            servers += build_tunnel(cluster, _ends(cluster), logs)
-    return kind, servers
+            tunnel = build_tunnel(cluster, _ends(cluster), logs)
+            made[f"1-{cluster}"] = f"{kind}+{'wireguard-go' if tunnel else 'wireguard'}"
+            servers += tunnel
+    return made, servers
 
 
 def measure_rtt_s(first: Host, second: Host) -> float | None:

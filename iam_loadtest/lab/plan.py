@@ -77,8 +77,9 @@ def plan_of(topology: LabTopology) -> LabPlan:
     """The hosts that a topology asks for."""
     clusters = len(topology.frontends)
     sessions = _session_hosts(clusters) if topology.sessions == "redis-sentinel" else (0,) * clusters
+    balancers = len(topology.addresses)
     counts = {
-        Role.BALANCER: (1, *(0,) * (clusters - 1)),
+        Role.BALANCER: (*(1,) * balancers, *(0,) * (clusters - balancers)),
         Role.FRONTEND: topology.frontends,
         Role.DATABASE: topology.nodes,
         Role.SESSIONS: sessions,
@@ -117,7 +118,7 @@ def _hosts(role: Role, counts: Sequence[int]) -> Iterator[Host]:
     for cluster, count in enumerate(counts, start=1):
         for place in range(count):
             number += 1
-            name = role.value if role is Role.BALANCER else f"{role}-{number}"
+            name = role.value if role is Role.BALANCER and sum(counts) == 1 else f"{role}-{number}"
             yield Host(name, role, cluster, f"{PREFIX}.{cluster}.{_FIRST_HOST[role] + place}")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.lab.balancer import start_balancer
+from iam_loadtest.lab.balancer import start_balancers
 from iam_loadtest.lab.database import start_databases
 from iam_loadtest.lab.frontend import start_frontends
 from iam_loadtest.lab.network import build_hosts, build_links, measure_rtt_s
@@ -26,12 +27,16 @@ _WATCH_S = 0.25
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be built: a topology, the directory to build it in, the open public socket and its address."""
+    """What is to be built: a topology, the directory to build it in, the open public sockets.
+
+    ``address`` is the URL of the first of these, ``issuer`` that of all of them.
+    """
 
     topology: LabTopology
     base: Path
-    public_socket: int
+    public_sockets: tuple[int, ...]
     issuer: str
+    address: str
 
 
 def supervise(order: Order) -> int:
@@ -39,7 +44,7 @@ def supervise(order: Order) -> int:
 
     It must be process 1 of its namespaces: nothing is taken down here, the kernel ends the rest with it.
     """
-    state = LabState("starting", order.issuer)
+    state = LabState("starting", order.issuer, order.address)
     write_lab_state(order.base, state)
     try:
         state, servers = _build(order, state)
@@ -59,7 +64,7 @@ def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
     with _timed("network", took_s):
         run_ip(["link set lo up"])
         build_hosts(plan)
-        link, servers = build_links(plan, topology.link, base / "logs")
+        links, servers = build_links(topology.wires, base / "logs")
     with _timed("databases", took_s):
         servers += start_databases(topology, plan, base, flags)
     with _timed("sessions", took_s):
@@ -67,13 +72,13 @@ def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
     with _timed("frontends", took_s):
         servers += start_frontends(topology, plan, base, order.issuer, sessions_url(plan))
     with _timed("balancer", took_s):
-        servers.append(start_balancer(plan, base, order.public_socket, topology.balancer))
+        servers += start_balancers(plan, base, order.public_sockets, topology.balancer)
     ready = replace(
         state,
         phase="ready",
         nodes=tuple(host.name for host in plan.of(Role.FRONTEND)),
         hosts={host.name: host.address for host in plan.hosts},
-        link=link if topology.link.vpn == "none" else f"{link}+{_vpn_name(servers)}",
+        links=links,
         rtt_ms=_measured_rtt_ms(plan),
         took_s=took_s,
     )
@@ -87,17 +92,12 @@ def _timed(step: str, took_s: dict[str, float]) -> Iterator[None]:
     took_s[step] = round(time.monotonic() - began_s, 2)
 
 
-def _vpn_name(servers: Sequence[Server]) -> str:
-    """wireguard-go where the kernel has no WireGuard of its own: the two differ in speed."""
-    return "wireguard-go" if any(server.name.startswith("wireguard-go") for server in servers) else "wireguard"
-
-
 def _measured_rtt_ms(plan: LabPlan) -> dict[str, float | None]:
-    first = plan.of(Role.BALANCER)[0]
+    """Of each pair of clusters; from one to another that are not the first it goes over both links."""
     found = {}
-    for cluster in range(2, plan.clusters + 1):
-        rtt_s = measure_rtt_s(first, plan.in_cluster(cluster)[0])
-        found[f"1-{cluster}"] = None if rtt_s is None else round(rtt_s * 1000, 2)
+    for near, far in combinations(range(1, plan.clusters + 1), 2):
+        rtt_s = measure_rtt_s(plan.in_cluster(near)[0], plan.in_cluster(far)[0])
+        found[f"{near}-{far}"] = None if rtt_s is None else round(rtt_s * 1000, 2)
     return found
 
 

@@ -18,17 +18,19 @@ NODE_HEADER = "X-Lab-Node"
 class LabState:
     """A lab as its supervisor sees it.
 
-    ``phase`` is starting, ready, failed or ended; ``problem`` says why it failed. ``nodes`` are the frontends by the
-    name that X-Backend gives them. ``link`` is how latency is made: none, veth, netem or tun, with the VPN after a
-    plus. ``rtt_ms`` has the measured round trip from the first cluster to each other one, None where nothing came back.
-    ``died`` are servers that ended by themselves, in words.
+    ``phase`` is starting, ready, failed or ended; ``problem`` says why it failed. ``address`` is the first balancer's,
+    which is asked where the issuer's host is a name that stands for all of them. ``nodes`` are the frontends by the
+    name that X-Backend gives them. ``links`` is how the link from the first cluster to each other one is made, under
+    names such as 1-2: veth, netem or tun, with the VPN after a plus. ``rtt_ms`` has the measured round trip of each
+    pair of clusters, None where nothing came back. ``died`` are servers that ended by themselves, in words.
     """
 
     phase: str
     issuer: str
+    address: str = ""
     nodes: tuple[str, ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict)
-    link: str = "none"
+    links: Mapping[str, str] = field(default_factory=dict)
     rtt_ms: Mapping[str, float | None] = field(default_factory=dict)
     took_s: Mapping[str, float] = field(default_factory=dict)
     died: tuple[str, ...] = ()

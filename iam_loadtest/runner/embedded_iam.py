@@ -37,10 +37,15 @@ _UNCOUNTED = frozenset({RequestKind.DISCOVERY, RequestKind.JWKS, RequestKind.LOG
 
 @dataclass(frozen=True)
 class EmbeddedIam:
-    """A running built-in IAM. ``nodes`` are its frontends where they are counted apart, behind a balancer."""
+    """A running built-in IAM.
+
+    ``nodes`` are its frontends where they are counted apart, behind a balancer; ``address`` is where that is asked,
+    where it is not the issuer itself.
+    """
 
     issuer: str
     nodes: tuple[str, ...] = ()
+    address: str = ""
 
     def requests_by_kind(self) -> Counter[str]:
         """How many requests it has answered since its start, by grant or kind, over all frontends.
@@ -53,7 +58,7 @@ class EmbeddedIam:
             return _count(self.issuer, {})
         counts: Counter[str] = Counter()
         for node in self.nodes:
-            counts += _count(self.issuer, {NODE_HEADER: node})
+            counts += _count(self.address or self.issuer, {NODE_HEADER: node})
         return counts
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from iam_loadtest.errors import UserError
 from iam_loadtest.oidc.discovery import LOOPBACK_HOSTS
 from iam_loadtest.results.run import RunInfo
+from iam_loadtest.scenario.lab import DNS_NAME
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.portable import proxies_of, secrets_of
 from iam_loadtest.scenario.topology import UrlTopology
@@ -74,5 +75,7 @@ def require_same_workers(info: RunInfo, scenario: Scenario, count: int | None) -
 def _urls_of(scenario: Scenario) -> Iterator[str]:
     """All that is connected to; the built-in IAM takes a free port of this machine for each trial."""
     for name, topology in scenario.topologies.items():
-        issuer = topology.issuer if isinstance(topology, UrlTopology) else "http://127.0.0.1:*"
-        yield from urls_of(scenario.target_of(name), issuer)
+        target = scenario.target_of(name)
+        host = DNS_NAME if DNS_NAME in target.resolve else "127.0.0.1"
+        issuer = topology.issuer if isinstance(topology, UrlTopology) else f"http://{host}:*"
+        yield from urls_of(target, issuer)

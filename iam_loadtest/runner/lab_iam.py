@@ -58,7 +58,7 @@ def lab_iam(topology: LabTopology, directory: Path) -> Iterator[LabIam]:
         process = start_process([*command, "--directory", str(base)], log, os.environ, directory)
         try:
             state = _await_ready(process, base, directory / LAB_LOG)
-            yield LabIam(state.issuer, state.nodes, base)
+            yield LabIam(state.issuer, state.nodes, state.address, base)
         finally:
             end_processes([process], _PATIENCE_S)
             _keep_what_tells(base, directory)

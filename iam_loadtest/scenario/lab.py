@@ -11,6 +11,8 @@ from iam_loadtest.scenario.fields import DurationS, Noun, Share
 
 MAX_CLUSTERS = 8
 MAX_MEMBERS = 32
+DNS_NAME = "lab.localhost"
+"""The host of the issuer where it stands for several balancers; names below localhost are never asked of a server."""
 _MAX_DELAY_S = 2.0
 _VARIABLE = r"^[a-z][a-z0-9_]*$"
 
@@ -101,17 +103,28 @@ def default_nodes(kind: str, frontends: Sequence[int]) -> tuple[int, ...]:
     return (int(kind == "mariadb"), *(0,) * others)
 
 
+def public_addresses(balancer: str, clusters: int) -> tuple[str, ...]:
+    """The loopback addresses of the balancers: one in front of all, or one in each cluster with ``dns``."""
+    return tuple(f"127.0.0.{number}" for number in range(1, (clusters if balancer == "dns" else 1) + 1))
+
+
 def lab_factors(
-    frontends: Sequence[int], nodes: Sequence[int], database: str, link: LabLink, balancer: str, sessions: str
+    frontends: Sequence[int],
+    nodes: Sequence[int],
+    database: str,
+    links: Sequence[LabLink],
+    balancer: str,
+    sessions: str,
 ) -> Mapping[str, str | int | float]:
-    """What tells one lab from another, for tables and charts."""
+    """What tells one lab from another, for tables and charts; the latency is that of the most distant cluster."""
+    vpns = {link.vpn for link in links} - {"none"}
     return {
         "clusters": len(frontends),
         "frontends": sum(frontends),
         "database": database,
         "database_members": sum(nodes),
-        "latency_ms": round(link.rtt_s * 1000, 3),
-        "network": "direct" if link.vpn == "none" else link.vpn,
+        "latency_ms": round(max((link.rtt_s for link in links), default=0.0) * 1000, 3),
+        "network": "+".join(sorted(vpns)) or "direct",
         "balancer": balancer,
         "sessions": sessions,
     }

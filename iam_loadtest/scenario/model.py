@@ -12,13 +12,15 @@ from iam_loadtest.scenario.demand import Demand
 from iam_loadtest.scenario.error_rule import ErrorRule
 from iam_loadtest.scenario.fields import Name, Noun, Number, Whole
 from iam_loadtest.scenario.hook import Hooks
+from iam_loadtest.scenario.lab import DNS_NAME
 from iam_loadtest.scenario.load import Load
 from iam_loadtest.scenario.margin import Margins
 from iam_loadtest.scenario.objective import Objective
+from iam_loadtest.scenario.quick import Quick
 from iam_loadtest.scenario.secret import SecretRef
 from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target
-from iam_loadtest.scenario.topology import Topology
+from iam_loadtest.scenario.topology import LabTopology, Topology
 from iam_loadtest.scenario.validity import Validity
 from iam_loadtest.scenario.workload import Workload
 
@@ -46,6 +48,7 @@ class Scenario(Noun):
         default=(), description="workloads that have trials of their own; all of them where left out"
     )
     load: Load = Field(default_factory=Load, description="how hard and how long")
+    quick: Quick | None = Field(default=None, description="the size that --quick of `plan` and `run` takes")
     topologies: dict[Name, Topology] = Field(min_length=1, description="deployments that are compared, baseline first")
     objectives: tuple[Objective, ...] = Field(default=(), description="limits that must be kept")
     margins: Margins = Field(default_factory=Margins, description="smallest differences that matter in comparisons")
@@ -53,9 +56,12 @@ class Scenario(Noun):
     demand: Demand | None = Field(default=None, description="what the service has to carry in real use")
 
     def target_of(self, topology: str) -> Target:
-        """The scenario's target with the topology's own keys on top."""
-        own = self.topologies[topology].target
-        return self.target if own is None else self.target.model_copy(update=_keys_set(own))
+        """The scenario's target with the topology's own keys on top, and the addresses of a lab's several balancers."""
+        noun = self.topologies[topology]
+        target = self.target if noun.target is None else self.target.model_copy(update=_keys_set(noun.target))
+        if isinstance(noun, LabTopology) and len(noun.addresses) > 1:
+            return target.model_copy(update={"resolve": {**target.resolve, DNS_NAME: noun.addresses}})
+        return target
 
     def hooks_of(self, topology: str) -> Hooks:
         """The scenario's hooks with the topology's own keys on top."""

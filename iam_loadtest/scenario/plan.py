@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from iam_loadtest.results.run import PlannedTrial
 from iam_loadtest.scenario.load import Load
 from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.topology import LabTopology, Topology
 
 START_S = 5.0
 """What starting and stopping Locust's processes takes, for the expected time only."""
+LAB_S = 4.0
+"""What building and ending the smallest lab takes beside that."""
+LAB_HOST_S = 0.3
+"""What each further host of a lab adds."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The trials in running order, and how long one of them takes from start to end in seconds."""
+    """The trials in running order, and how long those of each topology take from start to end in seconds."""
 
     trials: tuple[PlannedTrial, ...]
-    trial_s: float
+    takes_s: Mapping[str, float]
     rest_s: float
 
     @property
     def total_s(self) -> float:
         """The expected time of the whole run, rests between trials included."""
-        return len(self.trials) * self.trial_s + max(len(self.trials) - 1, 0) * self.rest_s
+        return self.expected_s(self.trials)
+
+    def expected_s(self, trials: Sequence[PlannedTrial]) -> float:
+        """The expected time of some of its trials, run one after the other."""
+        return sum(self.takes_s[trial.topology] for trial in trials) + max(len(trials) - 1, 0) * self.rest_s
 
 
 def make_plan(scenario: Scenario) -> Plan:
@@ -37,7 +46,15 @@ def make_plan(scenario: Scenario) -> Plan:
     rounds = range(1, scenario.load.trials + 1)
     ordered = [(*cell, number) for number in rounds for cell in _round_order(cells, number, scenario.seed)]
     trials = tuple(PlannedTrial(position, *cell) for position, cell in enumerate(ordered, start=1))
-    return Plan(trials, trial_s(scenario.load), scenario.load.rest_s)
+    takes_s = {name: trial_s(scenario.load) + lead_s(topology) for name, topology in scenario.topologies.items()}
+    return Plan(trials, takes_s, scenario.load.rest_s)
+
+
+def lead_s(topology: Topology) -> float:
+    """Expected seconds until a topology stands, and for taking it down; 0 where it stands already or at once."""
+    if not isinstance(topology, LabTopology):
+        return 0.0
+    return LAB_S + LAB_HOST_S * (sum(topology.frontends) + sum(topology.nodes))
 
 
 def trial_s(load: Load) -> float:

@@ -6,8 +6,9 @@ from typing import Any
 
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.secret import REFERENCES_TRAVEL, SecretRef
+from iam_loadtest.scenario.topology import LabTopology
 
-_OF_THE_MASTER = frozenset({"hooks", "objectives", "validity", "margins"})
+_OF_THE_MASTER = frozenset({"hooks", "objectives", "validity", "margins", "quick"})
 """Sections that a worker has no use for; hooks are commands, which no master may have run elsewhere."""
 _OF_A_TOPOLOGY = frozenset({"provider", "issuer", "target"})
 """Its keys that a worker has a use for: it starts no server and opens no database."""
@@ -22,6 +23,9 @@ def portable(scenario: Scenario, topology: str) -> dict[str, Any]:
         mode="json", by_alias=True, exclude_unset=True, context=REFERENCES_TRAVEL
     )
     own = {key: value for key, value in document["topologies"][topology].items() if key in _OF_A_TOPOLOGY}
+    if isinstance(scenario.topologies[topology], LabTopology):
+        pins = {host: list(addresses) for host, addresses in scenario.target_of(topology).resolve.items()}
+        own["target"] = {**own.get("target", {}), "resolve": pins}
     kept = {key: value for key, value in document.items() if key not in _OF_THE_MASTER}
     return {**kept, "topologies": {topology: own}}
 

@@ -32,6 +32,7 @@ def reference_problems(document: Mapping[str, Any], left_out: Set[str] = frozens
         *_chains_without_token(document),
         *_unknown_in_mixes(document),
         *_unknown_trials(document),
+        *_unknown_in_quick(document),
         *_unknown_in_objectives(document),
         *_literal_secrets(document),
         *_unseeded_users(document),
@@ -138,6 +139,20 @@ def _unknown_trials(document: Mapping[str, Any]) -> Iterator[str]:
     for index, name in enumerate(wanted if isinstance(wanted, list) else []):
         if isinstance(name, str) and name not in workloads:
             yield f"trials_of.{index} is {name!r}; it must be one of the workloads: {_names(workloads)}."
+
+
+def _unknown_in_quick(document: Mapping[str, Any]) -> Iterator[str]:
+    """Entries of quick.only that keep no trial."""
+    topologies = list(_mapping(document, "topologies"))
+    workloads = document.get("trials_of") or list(_mapping(document, "workloads"))
+    both = [f"{topology}/{workload}" for topology in topologies for workload in workloads]
+    wanted = _mapping(document, "quick").get("only")
+    for index, name in enumerate(wanted if isinstance(wanted, list) else []):
+        if isinstance(name, str) and name not in [*topologies, *workloads, *both]:
+            yield (
+                f"quick.only.{index} is {name!r}; it must be a topology ({', '.join(topologies)}), a workload"
+                f" ({', '.join(workloads)}) or TOPOLOGY/WORKLOAD."
+            )
 
 
 def _unknown_in_objectives(document: Mapping[str, Any]) -> Iterator[str]:

@@ -8,7 +8,14 @@ from pydantic import Field, model_validator
 
 from iam_loadtest.scenario.fields import Factor, Name, Noun, Switch, Url, Whole
 from iam_loadtest.scenario.hook import Hooks
-from iam_loadtest.scenario.lab import EachCluster, LabDatabase, LabLink, default_nodes, lab_factors
+from iam_loadtest.scenario.lab import (
+    EachCluster,
+    LabDatabase,
+    LabLink,
+    default_nodes,
+    lab_factors,
+    public_addresses,
+)
 from iam_loadtest.scenario.target import Target
 
 
@@ -63,8 +70,11 @@ class LabTopology(_Topology):
     frontends: EachCluster = Field(default=(1,), description="frontends in each cluster")
     database: LabDatabase = Field(default_factory=LabDatabase, description="where the frontends keep tokens")
     link: LabLink = Field(default_factory=LabLink, description="the network between the clusters")
-    balancer: Literal["roundrobin", "leastconn", "sticky"] = Field(
-        default="roundrobin", description="how HAProxy chooses a frontend"
+    links: tuple[LabLink, ...] = Field(
+        default=(), description="where they differ: one for each cluster after the first, in place of link"
+    )
+    balancer: Literal["roundrobin", "leastconn", "sticky", "dns"] = Field(
+        default="roundrobin", description="how HAProxy chooses a frontend; dns: one HAProxy in each cluster"
     )
     sessions: Literal["none", "redis-sentinel"] = Field(
         default="none", description="web sessions in the database, or in Redis that Sentinel watches"
@@ -75,6 +85,16 @@ class LabTopology(_Topology):
     def nodes(self) -> tuple[int, ...]:
         """Database servers in each cluster."""
         return self.database.nodes or default_nodes(self.database.kind, self.frontends)
+
+    @property
+    def wires(self) -> tuple[LabLink, ...]:
+        """The link from the first cluster to each other one."""
+        return self.links or (self.link,) * (len(self.frontends) - 1)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where its balancers are reached from outside of the lab, one port on each."""
+        return public_addresses(self.balancer, len(self.frontends))
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -89,13 +109,19 @@ class LabTopology(_Topology):
             raise ValueError(f"database.nodes must add up to 2 or more with kind: {kind}")
         if kind != "sqlite" and not self.nodes[0]:
             raise ValueError("database.nodes must begin with 1 or more; the first cluster has the first server")
+        if clusters == 1 and self.balancer == "dns":
+            raise ValueError("balancer cannot be dns with one cluster; it has one HAProxy, so take roundrobin")
         if clusters == 1 and self.link != LabLink():
             raise ValueError("link is between clusters; give frontends for two, such as frontends: [3, 2]")
+        if self.links and self.link != LabLink():
+            raise ValueError("links stands beside link; keep link where all are alike, else links")
+        if self.links and len(self.links) != clusters - 1:
+            raise ValueError(f"links must have {clusters - 1} entries, one for each cluster after the first")
         return self
 
     @model_validator(mode="after")
     def _add_factors(self) -> Self:
-        known = lab_factors(self.frontends, self.nodes, self.database.kind, self.link, self.balancer, self.sessions)
+        known = lab_factors(self.frontends, self.nodes, self.database.kind, self.wires, self.balancer, self.sessions)
         object.__setattr__(self, "factors", {**known, **self.factors})
         return self
 

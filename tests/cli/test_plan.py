@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from iam_loadtest.units import parse_duration_s
 from tests.cli.front_door import call
 
 SCENARIO = """\
@@ -64,6 +65,49 @@ def test_an_unknown_name_lists_the_known_ones(scenario: Path, capsys: pytest.Cap
     assert called.err == (
         "--only three: must be a topology (one, two), a workload (access, refresh) or TOPOLOGY/WORKLOAD.\n"
     )
+
+
+QUICK = "quick: {load: {duration: 5s, warm_up: 0s, trials: 3}, only: [one, two/access]}\n"
+
+
+def test_the_quick_size_is_the_scenario_s_own(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """5 s start, 2 s ramp, 5 s measured are 12 s; three trials of three cells with eight rests of 10 s: 3m08s."""
+    scenario.write_text(SCENARIO + QUICK, encoding="utf-8")
+    *lines, summary, time = call(capsys, "plan", scenario, "--quick").out.splitlines()
+    assert [line.split()[2:] for line in lines[1:4]] == [
+        ["one", "access", "1"],
+        ["one", "refresh", "1"],
+        ["two", "access", "1"],
+    ]
+    assert len(lines) == 1 + 9
+    assert summary == "9 trials of 12s each: 20 users at 10/s, 0s warm-up, 5s measured, 2 workers."
+    assert time == "Expected time: 3m08s."
+
+
+def test_options_go_on_top_of_the_quick_size(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What --only names is kept in place of what quick keeps; quick changes the rest."""
+    scenario.write_text(SCENARIO + QUICK, encoding="utf-8")
+    called = call(capsys, "plan", scenario, "--quick", "--trials", "1", "--only", "two/refresh")
+    assert called.out.splitlines()[-2] == ("1 trial of 12s each: 20 users at 10/s, 0s warm-up, 5s measured, 2 workers.")
+
+
+def test_a_scenario_without_a_quick_size_says_how_to_give_it_one(
+    scenario: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called = call(capsys, "plan", scenario, "--quick")
+    assert called.code == 1
+    assert called.err == (
+        f"{scenario}: has no quick size; add quick: {{load: {{duration: 5s}}}}, or leave --quick out.\n"
+    )
+
+
+def test_the_time_counts_the_start_of_a_lab(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A trial whose topology has to be built takes longer than one whose topology stands at once."""
+    scenario.write_text(SCENARIO.replace("two: {provider: embedded", "two: {provider: lab"), encoding="utf-8")
+    summary = call(capsys, "plan", scenario).out.splitlines()[-2]
+    shortest, longest = summary.split(" each")[0].split(" of ")[1].split(" to ")
+    assert shortest == "1m"
+    assert parse_duration_s(longest) > 60
 
 
 def test_the_open_model_is_named_with_its_rates(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -82,7 +82,7 @@ def test_a_sentinel_watches_the_first_server_with_a_majority() -> None:
     assert "sentinel monitor iam 10.77.1.201 6379 2" in text.splitlines()
 
 
-@pytest.mark.parametrize("algorithm", ["roundrobin", "leastconn", "sticky"])
+@pytest.mark.parametrize("algorithm", ["roundrobin", "leastconn", "sticky", "dns"])
 def test_haproxy_takes_its_configuration(algorithm: str, tmp_path: Path) -> None:
     """HAProxy itself checks it, with every way of choosing a frontend."""
     program = find_program("haproxy")
@@ -92,7 +92,9 @@ def test_haproxy_takes_its_configuration(algorithm: str, tmp_path: Path) -> None
     with socket.socket() as public:
         public.bind(("127.0.0.1", 0))
         public.listen()
-        balancing = Balancing(public.fileno(), tmp_path / "s.sock", frontends, algorithm)
+        others = frontends[2:] if algorithm == "dns" else ()
+        own = tuple(host for host in frontends if host not in others)
+        balancing = Balancing(public.fileno(), tmp_path / "s.sock", own, algorithm, others)
         (tmp_path / "haproxy.cfg").write_text(haproxy_cfg(balancing), encoding="utf-8")
         command = [shutil.which(program) or program, "-c", "-f", str(tmp_path / "haproxy.cfg")]
         done = subprocess.run(command, capture_output=True, text=True, pass_fds=[public.fileno()], check=False)

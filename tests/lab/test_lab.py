@@ -100,7 +100,7 @@ def test_the_round_trip_is_what_was_asked_for_and_is_written_down(galera: Lab) -
     rtt_ms = galera.state.rtt_ms["1-2"]
     assert rtt_ms is not None
     assert 29.9 <= rtt_ms < 60
-    assert galera.state.link in {"tun", "netem"}
+    assert galera.state.links["1-2"] in {"tun", "netem"}
 
 
 def test_a_command_runs_in_the_network_of_a_node(galera: Lab) -> None:
@@ -152,7 +152,7 @@ def test_replication_with_sessions_and_a_tunnel_serves_from_both_sites(lab_up: L
         balancer="sticky",
     )
     assert [lab.token(node).status_code for node in lab.state.nodes] == [200, 200]
-    assert "wireguard" in lab.state.link
+    assert "wireguard" in lab.state.links["1-2"]
     replica = "SELECT @@read_only, @@gtid_slave_pos <> ''"
     shown = lab.execute("database-3", "mariadb", "-S", f"{lab.directory}/database-3/s.sock", "-N", "-e", replica)
     assert shown.split() == ["1", "1"]

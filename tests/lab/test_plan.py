@@ -74,6 +74,18 @@ def test_three_session_servers_are_spread_over_the_clusters(frontends: Any, spre
     assert [clusters.count(cluster) for cluster in range(1, len(spread) + 1)] == spread
 
 
+def test_each_cluster_after_the_first_may_have_a_link_of_its_own() -> None:
+    """The latency that is recorded is that of the most distant one."""
+    noun = topology(frontends=[1, 1, 1], links=[{"rtt": "30ms"}, {"rtt": "200ms", "vpn": "wireguard"}])
+    assert [link.rtt_s for link in noun.wires] == [0.03, 0.2]
+    assert (noun.factors["latency_ms"], noun.factors["network"]) == (200.0, "wireguard")
+
+
+def test_a_link_is_that_of_every_cluster_after_the_first() -> None:
+    assert [link.rtt_s for link in topology(frontends=[1, 1, 1], link={"rtt": "30ms"}).wires] == [0.03, 0.03]
+    assert topology(frontends=3).wires == ()
+
+
 def test_factors_follow_from_the_keys_and_the_file_s_own_win() -> None:
     noun = topology(
         frontends=[3, 2], database={"kind": "galera"}, link={"rtt": "30ms"}, factors={"network": "lab", "site": "here"}

@@ -40,7 +40,7 @@ def travelled(scenario: Scenario, topology: str) -> Scenario:
 
 
 def parts_for_a_worker(scenario: Scenario, topology: str) -> dict[str, Any]:
-    left_out = {"topologies", "hooks", "objectives", "validity", "margins"}
+    left_out = {"topologies", "hooks", "objectives", "validity", "margins", "quick"}
     parts = {name: getattr(scenario, name) for name in Scenario.model_fields if name not in left_out}
     return {**parts, "target of the topology": scenario.target_of(topology)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from iam_loadtest.cli import cli
+from iam_loadtest.runner.run import choose
 from iam_loadtest.scenario.client import Client, Users
 from iam_loadtest.scenario.demand import Demand
 from iam_loadtest.scenario.error_rule import ErrorRule
@@ -27,6 +29,7 @@ from iam_loadtest.scenario.margin import Margins
 from iam_loadtest.scenario.model import Scenario, default_sections
 from iam_loadtest.scenario.objective import Objective
 from iam_loadtest.scenario.plan import make_plan
+from iam_loadtest.scenario.quick import Quick
 from iam_loadtest.scenario.schema import scenario_schema
 from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target
@@ -44,7 +47,7 @@ NOUNS: dict[str, type[BaseModel]] = {
     for noun in (
         *(Scenario, Client, Users, Step, Workload, Load, Stage, Limits, Target, Hooks, Hook),
         *(UrlTopology, EmbeddedTopology, LabTopology, LabDatabase, LabLink, IamSettings, ErrorRule, Objective),
-        *(Margins, Validity, Demand),
+        *(Margins, Validity, Demand, Quick),
     )
 }
 ENVIRONMENT = {
@@ -128,6 +131,33 @@ def test_the_quick_scenario_fits_the_demo() -> None:
     plan = make_plan(load_scenario(SCENARIOS / "quick.yaml", environ={}))
     assert len(plan.trials) == 18
     assert plan.total_s < 270
+
+
+STUDIES = {"geo-iam": 1800, "edge-latency": 900, "price-of-consistency": 1260}
+"""Scenarios of the lab with a quick size, and how many seconds that is planned for at most."""
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_each_study_has_a_quick_size_that_ends_in_minutes(name: str) -> None:
+    """Three trials of each of its cells, which is what an interval needs; the full size is of ten minutes a trial."""
+    path = SCENARIOS / f"{name}.yaml"
+    full = load_scenario(path, environ={})
+    assert (full.load.duration_s, full.load.trials) == (600, 3)
+    assert full.quick is not None
+    small = load_scenario(path, full.quick.overrides, environ={})
+    assert small.load.trials == 3
+    plan = make_plan(small)
+    assert plan.expected_s(choose(small, plan.trials, full.quick.only)) <= STUDIES[name]
+
+
+def test_the_study_on_the_lab_has_every_setup_and_tells_them_apart() -> None:
+    """One frontend; three; three and two, with each database, distance and network; no two with the same factors."""
+    topologies = load_scenario(SCENARIOS / "geo-iam.yaml", environ={}).topologies
+    recorded = [topology.factors for topology in topologies.values()]
+    assert len({tuple(factors.items()) for factors in recorded}) == len(recorded)
+    assert {(factors["frontends"], factors["clusters"]) for factors in recorded} == {(1, 1), (3, 1), (5, 2)}
+    far = {(factors["database"], factors["latency_ms"], factors["network"]) for factors in recorded[3:]}
+    assert far == set(product(("replication", "galera"), (0, 30), ("direct", "wireguard")))
 
 
 def test_the_ci_scenario_takes_a_minute_and_has_objectives() -> None:
