@@ -26,16 +26,17 @@ _READY_WITHIN_S = 60.0
 
 
 def start_databases(topology: LabTopology, plan: LabPlan, base: Path, frontend_flags: Sequence[str]) -> list[Server]:
-    """Every database server of the plan, ready; none where the frontends share a file."""
+    """Every database server of the plan, ready; none where the frontends share a file.
+
+    The directories for their data are there already, empty.
+    """
     hosts = plan.of(Role.DATABASE)
     if not hosts:
         return []
     kind = topology.database.kind
     template = seed("galera" if kind == "galera" else "plain", frontend_flags, base / "logs")
     for host in hosts:
-        files = files_of(base, host)
-        files.temporary.mkdir()
-        copy_seed(template, files.data)
+        copy_seed(template, files_of(base, host).data)
     if kind == "galera":
         for host, view in zip(hosts, gvwstate(len(hosts)), strict=True):
             (files_of(base, host).data / "gvwstate.dat").write_text(view, encoding="ascii")

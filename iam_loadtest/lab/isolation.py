@@ -16,7 +16,7 @@ from types import FrameType
 from iam_loadtest.errors import UserError
 from iam_loadtest.lab import kernel
 
-_PRIVATE = kernel.NEW_MOUNTS | kernel.NEW_NETWORK | kernel.NEW_PROCESSES
+_PRIVATE = kernel.NEW_NETWORK | kernel.NEW_PROCESSES
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _REFUSED = (
     "the lab needs namespaces of its own, and this machine refuses them ({reason}); run it as root, or allow users to"
@@ -90,6 +90,8 @@ def _be_first(inside: Callable[[], int], told: int) -> None:
 
 
 def _make_private() -> None:
+    """Mounts of process 1 alone: whoever watches it sees none of them, so that it can clear away what is below."""
+    kernel.unshare(kernel.NEW_MOUNTS)
     kernel.make_mounts_private()
     kernel.mount("proc", "/proc")
     kernel.mount("tmpfs", "/run")

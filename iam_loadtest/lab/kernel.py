@@ -56,9 +56,10 @@ def make_mounts_private() -> None:
     _check(_libc.mount(None, b"/", None, ctypes.c_ulong(_MS_REC_PRIVATE), None), "mount --make-rprivate /")
 
 
-def mount(kind: str, target: str) -> None:
+def mount(kind: str, target: str, options: str = "") -> None:
     """Mount a fresh file system of a kind such as tmpfs or proc; raises OSError."""
-    arguments = (kind.encode(), target.encode(), kind.encode(), ctypes.c_ulong(_NOT_FROM_HERE), None)
+    flags = ctypes.c_ulong(_NOT_FROM_HERE)
+    arguments = (kind.encode(), target.encode(), kind.encode(), flags, options.encode() or None)
     _check(_libc.mount(*arguments), f"mount {kind} on {target}")
 
 

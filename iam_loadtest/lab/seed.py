@@ -25,6 +25,8 @@ DATABASE = "iam"
 DATABASE_USER = "iam"
 DATABASE_PASSWORD = "iam"  # noqa: S105  of servers that exist in the lab's own network only
 _WITHIN_S = 60.0
+_KEPT = 6
+"""Prepared directories of 10 to 50 MiB each."""
 _LOOPBACK = "127.0.0.1"
 _TRACES_OF_A_CLUSTER = ("gvwstate.dat", "galera.cache")
 
@@ -43,12 +45,14 @@ def seed(kind: SeedKind, frontend_flags: Sequence[str], logs: Path) -> Path:
             scratch.mkdir()
             _keep(_make(kind, frontend_flags, scratch, logs), ready)
             shutil.rmtree(scratch)
+        os.utime(ready)
+        _prune(cache, ready)
     return ready
 
 
 def copy_seed(source: Path, data: Path) -> None:
-    """A data directory of one's own, holes kept as holes."""
-    run(["cp", "-a", "--sparse=always", "--reflink=auto", source, data])
+    """A data directory of one's own, holes kept as holes; it may be there already, empty."""
+    run(["cp", "-aT", "--sparse=always", "--reflink=auto", source, data])
 
 
 def server_user() -> list[str]:
@@ -91,6 +95,14 @@ def _keep(made: Path, ready: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     copy_seed(made, unfinished)
     unfinished.rename(ready)
+
+
+def _prune(cache: Path, ready: Path) -> None:
+    """Remove what has not been copied for long: each change of the built-in IAM leaves directories behind."""
+    others = (path for path in cache.iterdir() if path.is_dir() and path != ready)
+    longest_unused_first = sorted(others, key=lambda path: path.stat().st_mtime)
+    for path in longest_unused_first[: -(_KEPT - 1)]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _make(kind: SeedKind, frontend_flags: Sequence[str], scratch: Path, logs: Path) -> Path:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.lab.balancer import start_balancers
-from iam_loadtest.lab.database import start_databases
+from iam_loadtest.lab.database import files_of, start_databases
 from iam_loadtest.lab.frontend import start_frontends
 from iam_loadtest.lab.network import build_hosts, build_links, measure_rtt_s
 from iam_loadtest.lab.plan import LabPlan, Role, plan_of
 from iam_loadtest.lab.process import Server, last_words, run_ip
+from iam_loadtest.lab.room import make_room
 from iam_loadtest.lab.sessions import sessions_url, start_sessions
 from iam_loadtest.results.lab_state import LabState, write_lab_state
 from iam_loadtest.scenario.iam_flags import iam_flags
@@ -66,6 +67,7 @@ def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
         build_hosts(plan)
         links, servers = build_links(topology.wires, base / "logs")
     with _timed("databases", took_s):
+        data = make_room([files_of(base, host).data for host in plan.of(Role.DATABASE)])
         servers += start_databases(topology, plan, base, flags)
     with _timed("sessions", took_s):
         servers += start_sessions(plan, base)
@@ -79,6 +81,7 @@ def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
         nodes=tuple(host.name for host in plan.of(Role.FRONTEND)),
         hosts={host.name: host.address for host in plan.hosts},
         links=links,
+        data=data,
         rtt_ms=_measured_rtt_ms(plan),
         took_s=took_s,
     )

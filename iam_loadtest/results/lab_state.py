@@ -22,7 +22,8 @@ class LabState:
     which is asked where the issuer's host is a name that stands for all of them. ``nodes`` are the frontends by the
     name that X-Backend gives them. ``links`` is how the link from the first cluster to each other one is made, under
     names such as 1-2: veth, netem or tun, with the VPN after a plus. ``rtt_ms`` has the measured round trip of each
-    pair of clusters, None where nothing came back. ``died`` are servers that ended by themselves, in words.
+    pair of clusters, None where nothing came back. ``data`` says where the databases are: in memory or on disk.
+    ``died`` are servers that ended by themselves, in words.
     """
 
     phase: str
@@ -33,6 +34,7 @@ class LabState:
     links: Mapping[str, str] = field(default_factory=dict)
     rtt_ms: Mapping[str, float | None] = field(default_factory=dict)
     took_s: Mapping[str, float] = field(default_factory=dict)
+    data: str = "disk"
     died: tuple[str, ...] = ()
     problem: str | None = None
 
