@@ -46,7 +46,7 @@ def seed(kind: SeedKind, frontend_flags: Sequence[str], logs: Path) -> Path:
             _keep(_make(kind, frontend_flags, scratch, logs), ready)
             shutil.rmtree(scratch)
         os.utime(ready)
-        _prune(cache, ready)
+        prune(cache, ready)
     return ready
 
 
@@ -97,7 +97,7 @@ def _keep(made: Path, ready: Path) -> None:
     unfinished.rename(ready)
 
 
-def _prune(cache: Path, ready: Path) -> None:
+def prune(cache: Path, ready: Path) -> None:
     """Remove what has not been copied for long: each change of the built-in IAM leaves directories behind."""
     others = (path for path in cache.iterdir() if path.is_dir() and path != ready)
     longest_unused_first = sorted(others, key=lambda path: path.stat().st_mtime)

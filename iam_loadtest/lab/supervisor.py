@@ -45,7 +45,7 @@ def supervise(order: Order) -> int:
 
     It must be process 1 of its namespaces: nothing is taken down here, the kernel ends the rest with it.
     """
-    state = LabState("starting", order.issuer, order.address)
+    state = LabState("starting", order.issuer, address=order.address)
     write_lab_state(order.base, state)
     try:
         state, servers = _build(order, state)

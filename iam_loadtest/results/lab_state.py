@@ -28,8 +28,8 @@ class LabState:
 
     phase: str
     issuer: str
-    address: str = ""
     nodes: tuple[str, ...] = ()
+    address: str = ""
     hosts: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     rtt_ms: Mapping[str, float | None] = field(default_factory=dict)

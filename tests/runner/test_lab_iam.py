@@ -41,7 +41,7 @@ def test_a_lab_that_lost_a_server_is_no_result(tmp_path: Path) -> None:
     issuer = "http://127.0.0.1:9/"
     write_lab_state(tmp_path, LabState("ready", issuer, ("frontend-1",), died=("database-1 ended with exit code -9",)))
     with pytest.raises(TrialFailedError, match="did not stay whole: database-1 ended with exit code -9"):
-        LabIam(issuer, ("frontend-1",), tmp_path).requests_by_kind()
+        LabIam(issuer, ("frontend-1",), base=tmp_path).requests_by_kind()
 
 
 def test_a_lab_that_cannot_be_built_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
