@@ -77,6 +77,11 @@ def origin_of(url: str) -> Origin:
     return split.scheme, split.hostname or "", split.port or DEFAULT_PORTS.get(split.scheme, 0)
 
 
+def without_secrets(location: str) -> str:
+    """Where a redirect leads, without what may be secret in it."""
+    return location.partition("?")[0].partition("#")[0].rpartition("@")[2][:200] or "nowhere"
+
+
 def is_forbidden(address: str) -> bool:
     """Whether a redirect may not lead to an IP address: link-local, metadata of a cloud, or no host at all."""
     found = ipaddress.ip_address(address.partition("%")[0])

@@ -8,6 +8,7 @@ import orjson
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.flow.redirect import without_secrets
 from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.setup import LoadSetup
 from iam_loadtest.load.transport import Transport, TransportSettings
@@ -46,6 +47,9 @@ def ask(issuer: str, transport: Transport, remedy: str) -> Endpoints:
 def _document(response: Response) -> object:
     if response.failure is not None:
         raise DiscoveryError(f"no answer ({response.failure}: {redact(response.detail)})")
+    if 300 <= response.status < 400:
+        there = without_secrets(response.location)
+        raise DiscoveryError(f"the answer has status {response.status}, a redirect to {there}, which is not followed")
     if response.status != 200:
         raise DiscoveryError(f"the answer has status {response.status}, not 200")
     try:

@@ -17,12 +17,15 @@ from typing import Any
 import gevent
 import orjson
 
-from iam_loadtest.flow.message import Request
+from iam_loadtest.errors import UserError
+from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.flow.redirect import without_secrets
 from iam_loadtest.load.clock import now_us
 from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.transport import TransportSettings
 from iam_loadtest.oidc.redact import redact
 from iam_loadtest.oidc.verify import BadTokenError, KeySet, UnknownKeyError, is_jwt
+from iam_loadtest.results.outcome import Outcome
 
 _LOG = logging.getLogger(__name__)
 _FETCH_LIMIT_S = 10.0
@@ -115,7 +118,10 @@ class TokenCheck:
         return True
 
     def _renew(self) -> None:
-        self._keys = self._fetch() or self._keys
+        try:
+            self._keys = self._fetch() or self._keys
+        except UserError as error:
+            _LOG.warning("%s", error)
         self._fetched_us = now_us()
         deferred, self._deferred, self._renewing = self._deferred, [], None
         for step, token in deferred:
@@ -137,13 +143,17 @@ class TokenCheck:
 
 
 def fetch_keys(url: str | None, settings: TransportSettings) -> KeySet:
-    """The issuer's keys; none of them where they cannot be had, which is logged."""
+    """The issuer's keys; none of them where they cannot be had, which is logged.
+
+    Raises UserError for a redirect or an endless answer: no honest issuer serves its keys like that.
+    """
     if url is None:
         return KeySet({})
     limit_s = min(settings.timeout_s, _FETCH_LIMIT_S)
     transport = HttpTransport(Network(replace(settings, timeout_s=limit_s, connect_timeout_s=limit_s)))
     response = transport.send(Request("jwks", url, {"Accept": "application/json"}, b"", "GET", "jwks"))
     transport.close()
+    _refuse_odd(url, response)
     try:
         keys = KeySet(orjson.loads(response.body) if response.status == 200 and not response.failure else {})
     except ValueError:
@@ -151,6 +161,16 @@ def fetch_keys(url: str | None, settings: TransportSettings) -> KeySet:
     if not keys:
         _LOG.warning("%s: gave no usable keys, so tokens are not verified (status %d).", url, response.status)
     return keys
+
+
+def _refuse_odd(url: str, response: Response) -> None:
+    if 300 <= response.status < 400:
+        there = without_secrets(response.location)
+        raise UserError(
+            f"{url}: status {response.status}, a redirect to {there}; keys are taken from the issuer alone."
+        )
+    if response.failure is Outcome.PROTOCOL_ERROR:
+        raise UserError(f"{url}: {redact(response.detail)}; keys like that are not used.")
 
 
 def _hash(text: str) -> int:

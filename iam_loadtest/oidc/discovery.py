@@ -7,7 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+_AUTHENTICATED = ("token", "introspection", "revocation")
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_OF_TOKENS = "id_token_signing_alg_values_supported"
+_OF_ASSERTIONS = tuple(f"{name}_endpoint_auth_signing_alg_values_supported" for name in _AUTHENTICATED)
 
 
 class DiscoveryError(ValueError):
@@ -49,14 +53,15 @@ def discovery_url(issuer: str) -> str:
 def parse_discovery(document: object, issuer: str) -> Endpoints:
     """The endpoints in a document for ``issuer``.
 
-    Raises DiscoveryError where the document names another issuer or its token endpoint is on another host
-    or loses TLS: a secret sent there would be sent to somebody else.
+    Raises DiscoveryError where the document names another issuer, an endpoint is on another host or loses TLS, since a
+    secret sent there would be sent to somebody else, and where nothing would have to be signed.
     """
     if not isinstance(document, Mapping):
         raise DiscoveryError("the discovery document is not a JSON object")
     named = document.get("issuer")
     if not isinstance(named, str) or named.rstrip("/") != issuer.rstrip("/"):
         raise DiscoveryError(f"the discovery document is of issuer {named!r}; write that issuer in the scenario")
+    _refuse_unsigned(document)
     return Endpoints(
         issuer=named,
         token=_same_origin(_required(document, "token_endpoint"), "token_endpoint", issuer),
@@ -67,6 +72,22 @@ def parse_discovery(document: object, issuer: str) -> Endpoints:
         authorization=_optional(document, "authorization_endpoint", issuer),
         mutual_tls=tuple(_aliases(document.get("mtls_endpoint_aliases"))),
     )
+
+
+def _refuse_unsigned(document: Mapping[str, Any]) -> None:
+    """Discovery section 3: none must not be offered for client assertions. INDIGO IAM offers it for ID tokens among
+    others, which is allowed and harmless here: no token without a signature is ever taken for good.
+    """
+    for key in _OF_ASSERTIONS:
+        if "none" in _algorithms(document, key):
+            raise DiscoveryError(f"{key} holds 'none': anybody could be any client, so its answers mean nothing")
+    if set(_algorithms(document, _OF_TOKENS)) == {"none"}:
+        raise DiscoveryError(f"{_OF_TOKENS} holds 'none' alone: nothing that it signs could be verified")
+
+
+def _algorithms(document: Mapping[str, Any], key: str) -> list[str]:
+    found = document.get(key)
+    return [name.lower() for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def _required(document: Mapping[str, Any], key: str) -> str:

@@ -14,6 +14,7 @@ from iam_loadtest.flow.answer import Answer
 from iam_loadtest.flow.chain import chain, drive
 from iam_loadtest.flow.message import Request
 from iam_loadtest.flow.prepare import ReadyWorkload
+from iam_loadtest.flow.redirect import without_secrets
 from iam_loadtest.oidc.discovery import DiscoveryError, Endpoints, discovery_url, parse_discovery
 from iam_loadtest.oidc.redact import redact
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES, Tokens
@@ -38,6 +39,10 @@ class CheckedStep:
     status: int
     latency_s: float
     detail: str = ""
+
+
+class UntrustedAnswerError(TrialFailedError):
+    """A public document that no honest issuer serves like that."""
 
 
 class Preflight:
@@ -68,14 +73,19 @@ class Preflight:
             time.sleep(_POLL_S)
 
     def discover(self) -> Endpoints:
-        """The endpoints by discovery, or the scenario's token_endpoint; raises TrialFailedError."""
+        """The endpoints by discovery, or the scenario's token_endpoint; raises TrialFailedError.
+
+        Nothing secret was sent when this returns, and the issuer gave no reason not to.
+        """
         if self._target.token_endpoint:
             return Endpoints(self._issuer, self._target.token_endpoint)
         url = discovery_url(self._issuer)
         try:
-            return parse_discovery(self._get_json(url), self._issuer)
+            endpoints = parse_discovery(self._get_json(url), self._issuer)
         except DiscoveryError as error:
             raise TrialFailedError(f"GET {url}: {error}.") from error
+        self._refuse_odd_keys(endpoints)
+        return endpoints
 
     def walk(self, workload: ReadyWorkload) -> tuple[list[CheckedStep], Tokens | None]:
         """Every step of the workload once, up to the first that fails, and the last tokens."""
@@ -107,6 +117,16 @@ class Preflight:
             raise TrialFailedError(f"the access token cannot be trusted: {redact(str(error))}.") from error
         return f"signature, issuer and expiry are right; lives {_lifetime(claims['exp'])}"
 
+    def _refuse_odd_keys(self, endpoints: Endpoints) -> None:
+        """A key set that leads elsewhere or has no end is no key set; one that is not there may not be needed."""
+        try:
+            if endpoints.jwks is not None:
+                self._get_json(endpoints.jwks)
+        except UntrustedAnswerError:
+            raise
+        except TrialFailedError:
+            return
+
     def _health_seen(self, url: str) -> str | None:
         answer = self._client.look(url, _HEALTH_TRY_S)
         if answer.failure is not None:
@@ -119,14 +139,16 @@ class Preflight:
         except TRANSPORT_ERRORS as error:
             raise TrialFailedError(f"GET {url}: {transport_failure(error).detail}.") from error
         if 300 <= answer.status_code < 400:
-            there = _place(answer.headers.get("Location", ""))
-            raise TrialFailedError(
+            there = without_secrets(answer.headers.get("Location", ""))
+            raise UntrustedAnswerError(
                 f"GET {url}: status {answer.status_code}, a redirect to {there}; write the issuer that is meant."
             )
         if answer.status_code != 200:
             raise TrialFailedError(f"GET {url}: status {answer.status_code}; the issuer may be written wrongly.")
         if len(body) > MAX_BODY_BYTES:
-            raise TrialFailedError(f"GET {url}: the answer is larger than {MAX_BODY_BYTES} bytes; is this the issuer?")
+            raise UntrustedAnswerError(
+                f"GET {url}: the answer is larger than {MAX_BODY_BYTES} bytes; is this the issuer?"
+            )
         return _json(url, body, answer.headers.get("Content-Type", "no content type"))
 
 
@@ -136,11 +158,6 @@ def failed_step(checked: list[CheckedStep]) -> str | None:
     if last.outcome is Outcome.OK:
         return None
     return f"step {last.step} came to {last.outcome}: {last.detail}"
-
-
-def _place(location: str) -> str:
-    """Where a redirect leads, without what may be secret in it."""
-    return location.partition("?")[0].partition("#")[0].rpartition("@")[2][:200] or "nowhere"
 
 
 def _json(url: str, body: bytes, content_type: str) -> Any:

@@ -96,7 +96,7 @@ def test_a_provider_that_does_not_say_its_endpoints_is_named(fake: FakeIam, mode
 def test_a_given_token_endpoint_needs_no_discovery(setup: LoadSetup) -> None:
     target = setup.target.model_copy(update={"token_endpoint": "http://127.0.0.1:1/token"})
     session = opened(replace(setup, issuer="http://127.0.0.1:1/", target=target))
-    assert start(session)[0]._mix.draw().workload.steps[0].url == "http://127.0.0.1:1/token"
+    assert start(session)[0]._mix.draw().workload.steps[0].form.url == "http://127.0.0.1:1/token"
 
 
 def test_a_missing_secret_is_said_before_any_user_starts(fake: FakeIam) -> None:

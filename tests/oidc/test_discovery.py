@@ -40,8 +40,31 @@ def test_endpoints_are_read_and_missing_ones_are_none() -> None:
         (document(token_endpoint="https://user:word@iam.example/token"), "which is no http or https URL"),
         (document(jwks_uri="https://evil.example/jwk"), "jwks_uri is on host 'evil.example'"),
         (document(introspection_endpoint=7), "has no introspection_endpoint"),
+        (
+            document(token_endpoint_auth_signing_alg_values_supported=["ES256", "None"]),
+            "token_endpoint_auth_signing_alg_values_supported holds 'none'",
+        ),
+        (
+            document(revocation_endpoint_auth_signing_alg_values_supported=["none"]),
+            "revocation_endpoint_auth_signing_alg_values_supported holds 'none'",
+        ),
+        (document(id_token_signing_alg_values_supported=["none"]), "holds 'none' alone"),
     ],
 )
 def test_a_document_that_cannot_be_trusted_is_refused(wrong: object, message: str) -> None:
     with pytest.raises(DiscoveryError, match=message):
         parse_discovery(wrong, ISSUER)
+
+
+def test_none_among_the_algorithms_of_id_tokens_is_allowed() -> None:
+    """INDIGO IAM names it there, as Discovery section 3 allows; a token that uses it is never taken for good."""
+    assert parse_discovery(document(id_token_signing_alg_values_supported=["RS256", "none"]), ISSUER).issuer == ISSUER
+
+
+def test_aliases_for_certificates_are_kept_as_they_are_and_checked_when_somebody_goes_there() -> None:
+    odd = {"token_endpoint": "https://iam.example:8443/token", "revocation_endpoint": "http://x/", "jwks_uri": 7}
+    endpoints = parse_discovery(document(mtls_endpoint_aliases=odd), ISSUER)
+    assert dict(endpoints.mutual_tls) == {name: url for name, url in odd.items() if name != "jwks_uri"}
+    with pytest.raises(DiscoveryError, match=r"mtls_endpoint_aliases\.revocation_endpoint is 'http://x/'"):
+        endpoints.for_mutual_tls()
+    assert parse_discovery(document(mtls_endpoint_aliases=["odd"]), ISSUER).for_mutual_tls().token == ISSUER + "token"
