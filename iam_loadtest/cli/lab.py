@@ -42,7 +42,8 @@ def lab() -> None:
     "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="Port of 127.0.0.1; 0: free."
 )
 @click.option("--background", is_flag=True, help="Return when the lab is ready; `lab down` ends it.")
-def up(topology: str, directory: Path, port: int, background: bool) -> None:
+@click.option("--observe", is_flag=True, help="Write each second how every server fares into observed.csv.")
+def up(topology: str, directory: Path, port: int, background: bool, observe: bool) -> None:
     """Build a TOPOLOGY: SCENARIO:NAME, or a YAML file with the keys of one topology. Ctrl-C ends it."""
     from iam_loadtest.lab.launch import run_lab  # noqa: PLC0415  not needed for --help
     from iam_loadtest.scenario.lab_file import load_lab_topology  # noqa: PLC0415  not needed for --help
@@ -50,9 +51,9 @@ def up(topology: str, directory: Path, port: int, background: bool) -> None:
     noun = load_lab_topology(topology)
     directory = directory.absolute()
     if background:
-        _up_in_background(topology, directory, port)
+        _up_in_background(topology, directory, port, observe)
     else:
-        run_lab(noun, directory, port, _say_ready)
+        run_lab(noun, directory, port, _say_ready, observe)
 
 
 @lab.command()
@@ -100,13 +101,13 @@ def doctor() -> None:
         click.echo(f"{'works' if finding.works else 'no':<6} {finding.subject:<24} {finding.words}")
 
 
-def _up_in_background(topology: str, directory: Path, port: int) -> None:
+def _up_in_background(topology: str, directory: Path, port: int, observe: bool) -> None:
     from iam_loadtest.lab.control import running_lab  # noqa: PLC0415  not needed for --help
 
     command = [sys.executable, "-m", "iam_loadtest", "lab", "up", topology, "--directory", str(directory)]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603  this program itself
-            [*command, "--port", str(port)],
+            [*command, "--port", str(port), *(["--observe"] if observe else [])],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -16,6 +16,7 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.lab.isolation import run_isolated
 from iam_loadtest.lab.supervisor import Order, supervise
 from iam_loadtest.results.lab_state import LAB_STATE_FILE, LabState, read_lab_state, write_lab_state
+from iam_loadtest.results.server_file import OBSERVED_FILE
 from iam_loadtest.scenario.lab import DNS_NAME
 from iam_loadtest.scenario.topology import LabTopology
 
@@ -31,15 +32,17 @@ _PORTS_TRIED = 20
 _POLL_S = 0.05
 
 
-def run_lab(topology: LabTopology, base: Path, port: int, on_ready: Callable[[LabState], None]) -> None:
+def run_lab(
+    topology: LabTopology, base: Path, port: int, on_ready: Callable[[LabState], None], observe: bool = False
+) -> None:
     """Build a lab in a directory, behind a port of 127.0.0.1, and stay until it has ended.
 
-    SIGTERM and SIGINT end it. State and logs stay in the directory, the rest of it goes. Raises UserError where the lab
-    cannot be built.
+    SIGTERM and SIGINT end it. State, logs and what was observed stay in the directory, the rest of it goes. Raises
+    UserError where the lab cannot be built.
     """
     with _held_directory(base) as lock, _public_sockets(topology.addresses, port) as public:
         (base / LOGS).mkdir(mode=0o700)
-        order = _order_of(topology, base, public)
+        order = _order_of(topology, base, public, observe)
         try:
             code = run_isolated(lambda: supervise(order), lambda pid: _await_ready(base, pid, lock, public, on_ready))
         finally:
@@ -47,15 +50,15 @@ def run_lab(topology: LabTopology, base: Path, port: int, on_ready: Callable[[La
         _say_how_it_ended(base, code)
 
 
-def _order_of(topology: LabTopology, base: Path, public: Sequence[socket.socket]) -> Order:
+def _order_of(topology: LabTopology, base: Path, public: Sequence[socket.socket], observe: bool) -> Order:
     host, port = public[0].getsockname()
     issuer = f"http://{host if len(public) == 1 else DNS_NAME}:{port}/"
-    return Order(topology, base, tuple(one.fileno() for one in public), issuer, f"http://{host}:{port}/")
+    return Order(topology, base, tuple(one.fileno() for one in public), issuer, f"http://{host}:{port}/", observe)
 
 
 def remove_data(base: Path) -> None:
     """Remove what a lab needs only while it runs."""
-    _remove_all_but(base, LOCK_FILE, LOGS, LAB_STATE_FILE)
+    _remove_all_but(base, LOCK_FILE, LOGS, LAB_STATE_FILE, OBSERVED_FILE)
 
 
 def _say_how_it_ended(base: Path, code: int) -> None:

@@ -27,7 +27,7 @@ def start_sessions(plan: LabPlan, base: Path) -> list[Server]:
     servers = [_start_redis(host, hosts[0], base) for host in hosts]
     replicas = len(hosts) - 1
     await_all(
-        {"the Redis replicas": partial(_has_replicas, base / hosts[0].name / "redis.sock", replicas)},
+        {"the Redis replicas": partial(_has_replicas, redis_socket(base, hosts[0]), replicas)},
         servers,
         _READY_WITHIN_S,
     )
@@ -35,6 +35,11 @@ def start_sessions(plan: LabPlan, base: Path) -> list[Server]:
     ready = {f"sentinel of {host.name}": partial(_answers, base / host.name / "sentinel.sock") for host in hosts}
     await_all(ready, [*servers, *sentinels], _READY_WITHIN_S)
     return [*servers, *sentinels]
+
+
+def redis_socket(base: Path, host: Host) -> Path:
+    """Where a Redis server of the lab is reached from every network."""
+    return base / host.name / "redis.sock"
 
 
 def sessions_url(plan: LabPlan) -> str | None:

@@ -15,6 +15,7 @@ from iam_loadtest.lab.balancer import start_balancers
 from iam_loadtest.lab.database import files_of, start_databases
 from iam_loadtest.lab.frontend import start_frontends
 from iam_loadtest.lab.network import build_hosts, build_links, measure_rtt_s
+from iam_loadtest.lab.observing import start_observer
 from iam_loadtest.lab.plan import LabPlan, Role, plan_of
 from iam_loadtest.lab.process import Server, last_words, run_ip
 from iam_loadtest.lab.room import make_room
@@ -30,7 +31,8 @@ _WATCH_S = 0.25
 class Order:
     """What is to be built: a topology, the directory to build it in, the open public sockets.
 
-    ``address`` is the URL of the first of these, ``issuer`` that of all of them.
+    ``address`` is the URL of the first of these, ``issuer`` that of all of them. ``observe`` asks for an
+    observer, which writes observed.csv.
     """
 
     topology: LabTopology
@@ -38,6 +40,7 @@ class Order:
     public_sockets: tuple[int, ...]
     issuer: str
     address: str
+    observe: bool = False
 
 
 def supervise(order: Order) -> int:
@@ -49,6 +52,7 @@ def supervise(order: Order) -> int:
     write_lab_state(order.base, state)
     try:
         state, servers = _build(order, state)
+        state = _observed(order, state)
         write_lab_state(order.base, state)
     except UserError as error:
         write_lab_state(order.base, replace(state, phase="failed", problem=str(error)))
@@ -84,8 +88,17 @@ def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
         data=data,
         rtt_ms=_measured_rtt_ms(plan),
         took_s=took_s,
+        pids={"supervisor": os.getpid(), **{server.name: server.process.pid for server in servers}},
     )
     return ready, servers
+
+
+def _observed(order: Order, state: LabState) -> LabState:
+    """The observer is none of the lab's servers: a trial does not depend on it, and its end is no trouble."""
+    if not order.observe:
+        return state
+    observer = start_observer(plan_of(order.topology), order.base, order.topology.database.kind)
+    return replace(state, pids={**state.pids, observer.name: observer.process.pid})
 
 
 @contextmanager

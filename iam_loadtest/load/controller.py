@@ -29,6 +29,7 @@ from iam_loadtest.load.verdict import (
 from iam_loadtest.oidc.redact import redact
 from iam_loadtest.results.load_result import LoadResult, Progress, write_load_result, write_progress
 from iam_loadtest.results.trial import GeneratorHealth, TrialCounts, TrialStatus, WindowMarks
+from iam_loadtest.results.trial_clock import TrialClock, write_trial_clock
 
 _LOG = logging.getLogger(__name__)
 RAMP_MARGIN_S = 30.0
@@ -117,17 +118,24 @@ class Controller:
 
     def _phases(self) -> None:
         self._await_start()
+        self._tell_clock(WindowMarks())
         load = self._load
         ramp_end_us = self._ramp()
         first_us = ramp_end_us + (ARRIVALS_LEAD_US if load.is_open else 0)
         start_us = first_us + int(load.warm_up_s * 1e6)
         end_us = start_us + int(load.duration_s * 1e6)
-        self._gathering.set_window(WindowMarks(ramp_end_us, start_us, end_us))
+        marks = WindowMarks(ramp_end_us, start_us, end_us)
+        self._gathering.set_window(marks)
+        self._tell_clock(marks)
         if load.is_open:
             self._master.begin_arrivals(Arrive(first_us, start_us, end_us, self._setup.seed))
         self._pass_until("warm-up", start_us)
         self._pass_until("window", end_us)
         self._pass_until("cool-down", end_us + int(load.cool_down_s * 1e6))
+
+    def _tell_clock(self, marks: WindowMarks) -> None:
+        """For whoever acts or writes beside the load by its time."""
+        write_trial_clock(self._directory, TrialClock(self._gathering.origin_us, marks))
 
     def _await_start(self) -> None:
         write_progress(self._directory, Progress("starting", 0, 0))

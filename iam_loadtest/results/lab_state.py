@@ -23,7 +23,7 @@ class LabState:
     name that X-Backend gives them. ``links`` is how the link from the first cluster to each other one is made, under
     names such as 1-2: veth, netem or tun, with the VPN after a plus. ``rtt_ms`` has the measured round trip of each
     pair of clusters, None where nothing came back. ``data`` says where the databases are: in memory or on disk.
-    ``died`` are servers that ended by themselves, in words.
+    ``died`` are servers that ended by themselves, in words; ``pids`` those that run, by their ids inside of the lab.
     """
 
     phase: str
@@ -37,6 +37,7 @@ class LabState:
     data: str = "disk"
     died: tuple[str, ...] = ()
     problem: str | None = None
+    pids: Mapping[str, int] = field(default_factory=dict)
 
 
 def write_lab_state(directory: Path, state: LabState) -> None:

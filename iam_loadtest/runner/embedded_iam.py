@@ -20,12 +20,14 @@ from iam_loadtest.oidc.redact import redact
 from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.results.lab_state import NODE_HEADER
 from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.observing import observed
 from iam_loadtest.runner.process import Process, end_processes, start_process
 from iam_loadtest.scenario.iam_flags import iam_flags
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.topology import EmbeddedTopology
 
 IAM_LOG = "iam.log"
+_NODE = "iam"
 _READY_FILE = "iam-ready.json"
 _DATABASE_FILE = "iam.sqlite"
 _READY_WITHIN_S = 60.0
@@ -84,7 +86,9 @@ def embedded_iam(topology: EmbeddedTopology, directory: Path) -> Iterator[Embedd
     with (directory / IAM_LOG).open("ab") as log:
         process = start_process(_command(topology, ready_file), log, _environment(topology, directory), directory)
         try:
-            yield EmbeddedIam(_await_ready(process, ready_file, directory / IAM_LOG))
+            issuer = _await_ready(process, ready_file, directory / IAM_LOG)
+            with observed(_NODE, process.pid, issuer, directory):
+                yield EmbeddedIam(issuer)
         finally:
             end_processes([process], _PATIENCE_S)
             for leftover in (ready_file, *directory.glob(_DATABASE_FILE + "*")):

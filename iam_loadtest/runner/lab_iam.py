@@ -15,8 +15,10 @@ from pathlib import Path
 
 from iam_loadtest.results.json_file import write_json
 from iam_loadtest.results.lab_state import LAB_STATE_FILE, LabState, read_lab_state
+from iam_loadtest.results.server_file import OBSERVED_FILE
 from iam_loadtest.runner.embedded_iam import EmbeddedIam, last_line
 from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.observing import keep_observed
 from iam_loadtest.runner.process import Process, end_processes, start_process
 from iam_loadtest.scenario.topology import LabTopology
 
@@ -53,7 +55,7 @@ def lab_iam(topology: LabTopology, directory: Path) -> Iterator[LabIam]:
     base = Path(tempfile.mkdtemp(prefix="iam-lab-"))
     topology_file = directory / _TOPOLOGY_FILE
     write_json(topology_file, topology.model_dump(mode="json", by_alias=True, exclude={"target", "hooks"}))
-    command = [sys.executable, "-m", "iam_loadtest", "lab", "up", str(topology_file), "--port", "0"]
+    command = [sys.executable, "-m", "iam_loadtest", "lab", "up", str(topology_file), "--port", "0", "--observe"]
     with (directory / LAB_LOG).open("ab") as log:
         process = start_process([*command, "--directory", str(base)], log, os.environ, directory)
         try:
@@ -62,6 +64,7 @@ def lab_iam(topology: LabTopology, directory: Path) -> Iterator[LabIam]:
         finally:
             end_processes([process], _PATIENCE_S)
             _keep_what_tells(base, directory)
+            keep_observed(base / OBSERVED_FILE, directory)
             topology_file.unlink(missing_ok=True)
             shutil.rmtree(base, ignore_errors=True)
 

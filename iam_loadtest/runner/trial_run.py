@@ -24,6 +24,7 @@ from iam_loadtest.results.trial import (
     WindowMarks,
     write_trial,
 )
+from iam_loadtest.results.trial_clock import CLOCK_FILE
 from iam_loadtest.runner.embedded_iam import EmbeddedIam, embedded_iam, served_by_step
 from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.failure import TrialFailedError
@@ -82,7 +83,7 @@ def run_trial(
     started_at = _now()
     ended = _attempt(context, planned, directory, new_topology, watch, interruption)
     ended = _after_trial(context, planned, directory, ended)
-    for leftover in (SPEC_FILE, PROGRESS_FILE, LOAD_RESULT_FILE):
+    for leftover in (SPEC_FILE, PROGRESS_FILE, LOAD_RESULT_FILE, CLOCK_FILE):
         (directory / leftover).unlink(missing_ok=True)
     trial = _trial(planned, ended, started_at)
     write_trial(directory, trial)
