@@ -12,7 +12,7 @@ from pathlib import Path
 from iam_loadtest.lab.observer.__main__ import Observer
 from iam_loadtest.lab.observer.database import mean_latency, transactions, with_lag
 from iam_loadtest.lab.observer.process import ProcessWatch
-from iam_loadtest.lab.observer.servers import iam_values, proxy_values, redis_values
+from iam_loadtest.lab.observer.servers import iam_values, proxies_together, proxy_values, redis_values
 from iam_loadtest.results.server_file import COLUMNS, Watched, read_watched, write_server_file, write_watched
 
 SHOW_STAT = """# pxname,svname,qcur,scur,stot,econ,eresp,wretr,status,hrsp_2xx,hrsp_4xx,hrsp_5xx,
@@ -124,3 +124,12 @@ def test_what_is_watched_comes_back_from_its_file(tmp_path: Path) -> None:
     watched = Watched(processes={"iam": 7}, frontends={"iam": "127.0.0.1:80"}, has_networks=True)
     write_watched(tmp_path / "w.json", watched)
     assert read_watched(tmp_path / "w.json") == watched
+
+
+def test_what_two_balancers_counted_for_a_frontend_is_added_up() -> None:
+    """60 + 60 requests; one that only one of them knows stays as it is; a column without a number stays empty."""
+    first = proxy_values(SHOW_STAT)
+    second = {"frontend-1": {**first["frontend-1"], "proxy_status": "DOWN"}}
+    found = proxies_together([first, second])
+    assert (found["frontend-1"]["proxy_requests"], found["frontend-1"]["proxy_status"]) == (120, "UP+DOWN")
+    assert found["frontend-2"]["proxy_requests"] == 30

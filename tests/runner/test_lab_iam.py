@@ -8,10 +8,12 @@ import pytest
 import requests
 
 from iam_loadtest.results.lab_state import LabState, read_lab_state, write_lab_state
+from iam_loadtest.results.trial import WindowMarks
+from iam_loadtest.results.trial_clock import TrialClock, machine_us, write_trial_clock
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.lab_iam import LabIam, lab_iam
 from iam_loadtest.scenario.topology import LabTopology
-from tests.lab.conftest import skip_where_missing, skip_without_namespaces
+from tests.lab.conftest import skip_where_missing, skip_without_namespaces, wait_until
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -21,6 +23,7 @@ def test_a_lab_is_there_while_the_block_runs_and_its_frontends_are_counted_toget
     skip_without_namespaces()
     skip_where_missing("ip", "haproxy")
     topology = LabTopology.model_validate({"provider": "lab", "frontends": 2, "database": {"kind": "sqlite"}})
+    write_trial_clock(tmp_path, TrialClock(machine_us(), WindowMarks()))
     with lab_iam(topology, tmp_path) as lab:
         base = lab.base
         for _ in range(4):
@@ -29,11 +32,19 @@ def test_a_lab_is_there_while_the_block_runs_and_its_frontends_are_counted_toget
                 lab.issuer + "token", data=data, auth=("client-cred", "secret"), timeout=10
             ).raise_for_status()
         assert lab.requests_by_kind() == {"client_credentials": 4}
+        observed = base / "observed.csv"
+        wait_until(lambda: observed.exists() and "frontend-2" in observed.read_text(encoding="utf-8"), "rows are there")
     assert not base.exists()
     state = read_lab_state(tmp_path)
     assert state is not None
     assert (state.phase, state.nodes, state.died) == ("ended", ("frontend-1", "frontend-2"), ())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["lab-logs", "lab.json", "lab.log"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "clock.json",
+        "lab-logs",
+        "lab.json",
+        "lab.log",
+        "server.csv",
+    ]
 
 
 def test_a_lab_that_lost_a_server_is_no_result(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import IO, TypeVar
 
 from iam_loadtest.lab.observer.database import Database, with_lag
 from iam_loadtest.lab.observer.process import ProcessWatch
-from iam_loadtest.lab.observer.servers import Values, ask_balancer, ask_frontend, ask_redis
+from iam_loadtest.lab.observer.servers import Values, ask_balancer, ask_frontend, ask_redis, proxies_together
 from iam_loadtest.results.server_file import COLUMNS, Watched, read_watched
 from iam_loadtest.results.trial_clock import machine_us
 
@@ -49,7 +49,7 @@ class Observer:
 
     async def _proxies(self) -> dict[str, Values]:
         answers = await _answers({node: ask_balancer(path) for node, path in self._watched.balancers.items()})
-        return {node: values for answer in answers.values() for node, values in (answer or {}).items()}
+        return proxies_together([answer for answer in answers.values() if answer])
 
     async def _frontends(self) -> dict[str, Values]:
         asked = {

@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
+LOOKS_A_MEMORY = 5
+"""Memory is read at every fifth look and stands for those between."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -14,13 +16,19 @@ class ProcessWatch:
 
     def __init__(self) -> None:
         self._used: dict[tuple[str, int], tuple[float, float]] = {}
+        self._memory_mib: dict[tuple[str, int], float] = {}
+        self._looks = 0
 
     def look(self, leaders: Mapping[str, int]) -> dict[str, dict[str, float]]:
         """CPU since the last look in percent of a core, and memory in MiB, of those that run.
 
-        Memory that several processes share is counted in parts (PSS), so that servers add up.
+        Memory that several processes share is counted in parts (PSS), so that servers add up. The kernel walks every
+        page for it, so it is asked for once in a while only.
         """
         sessions = _sessions()
+        if self._looks % LOOKS_A_MEMORY == 0:
+            self._memory_mib.clear()
+        self._looks += 1
         found = {}
         used: dict[tuple[str, int], tuple[float, float]] = {}
         for name, leader in leaders.items():
@@ -30,7 +38,9 @@ class ProcessWatch:
             now_s, cpu_s = time.monotonic(), sum(seconds for _, seconds in own)
             used[name, leader] = (now_s, cpu_s)
             before = self._used.get((name, leader))
-            found[name] = {"pss_mib": round(sum(_pss_kib(pid) for pid, _ in own) / 1024, 1)}
+            if (name, leader) not in self._memory_mib:
+                self._memory_mib[name, leader] = round(sum(_pss_kib(pid) for pid, _ in own) / 1024, 1)
+            found[name] = {"pss_mib": self._memory_mib[name, leader]}
             if before:
                 found[name]["cpu_percent"] = round(max(100 * (cpu_s - before[1]) / (now_s - before[0]), 0.0), 1)
         self._used = used

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from iam_loadtest.lab.observer.ask import ask_address, ask_file
 from iam_loadtest.results.server_file import IAM_COLUMNS, PROXY_COLUMNS, REDIS_COLUMNS
@@ -28,6 +28,20 @@ def proxy_values(text: str) -> dict[str, Values]:
         row["svname"]: {column: row.get(name, "") for column, name in PROXY_COLUMNS.items()}
         for row in rows
         if row.get("svname") and row["svname"] not in _NOT_SERVERS
+    }
+
+
+def proxies_together(told: Sequence[Mapping[str, Values]]) -> dict[str, Values]:
+    """What several balancers counted for each frontend: numbers added up, states side by side where they differ."""
+    nodes = dict.fromkeys(node for one in told for node in one)
+    return {node: _added([one[node] for one in told if node in one]) for node in nodes}
+
+
+def _added(parts: Sequence[Values]) -> Values:
+    columns = {column: [str(part[column]) for part in parts if part[column] != ""] for column in PROXY_COLUMNS}
+    return {
+        column: sum(map(int, known)) if known and all(map(str.isdigit, known)) else "+".join(dict.fromkeys(known))
+        for column, known in columns.items()
     }
 
 
