@@ -15,7 +15,10 @@ from iam_loadtest.results.server_file import OBSERVED_FILE, OBSERVER, WATCHED_FI
 
 
 def start_observer(plan: LabPlan, base: Path, database_kind: str) -> Server:
-    """The observer at work; it writes observed.csv into the lab's directory until the lab ends."""
+    """The observer at work; it writes observed.csv into the lab's directory until the lab ends.
+
+    It is none of the lab's servers: a trial does not depend on it, and its end is no trouble.
+    """
     write_watched(base / WATCHED_FILE, watched_of(plan, base, database_kind))
     command: list[str | Path] = [
         sys.executable,

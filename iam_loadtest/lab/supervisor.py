@@ -52,8 +52,9 @@ def supervise(order: Order) -> int:
     write_lab_state(order.base, state)
     try:
         state, servers = _build(order, state)
-        state = _observed(order, state)
         write_lab_state(order.base, state)
+        if order.observe:
+            start_observer(plan_of(order.topology), order.base, order.topology.database.kind)
     except UserError as error:
         write_lab_state(order.base, replace(state, phase="failed", problem=str(error)))
         return 1
@@ -91,14 +92,6 @@ def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
         pids={"supervisor": os.getpid(), **{server.name: server.process.pid for server in servers}},
     )
     return ready, servers
-
-
-def _observed(order: Order, state: LabState) -> LabState:
-    """The observer is none of the lab's servers: a trial does not depend on it, and its end is no trouble."""
-    if not order.observe:
-        return state
-    observer = start_observer(plan_of(order.topology), order.base, order.topology.database.kind)
-    return replace(state, pids={**state.pids, observer.name: observer.process.pid})
 
 
 @contextmanager

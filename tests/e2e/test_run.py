@@ -60,6 +60,18 @@ def test_every_request_names_its_frontend(matrix: Workshop) -> None:
         assert seen == {f"frontend-{n}" for n in range(1, 2 + (trial.topology == "two"))}
 
 
+def test_the_servers_are_watched_in_the_time_of_the_trial(matrix: Workshop) -> None:
+    """The IAM's own count grows up to what the samples hold at most; the observer's CPU is there as well."""
+    for trial in matrix.run().trials:
+        rows = pd.read_csv(matrix.run().trial_directory(trial) / "server.csv")
+        assert set(rows.node) == {"iam", "observer"}
+        own = rows[rows.node == "iam"]
+        assert own.pss_mib.min() > 0
+        assert own.iam_requests.is_monotonic_increasing
+        assert own.iam_requests.max() > 0
+        assert rows.time_us.between(0, 60_000_000).all()
+
+
 def test_a_run_leaves_its_report_and_no_process_or_database(matrix: Workshop) -> None:
     run = matrix.run()
     assert (run.directory / "report.html").is_file()

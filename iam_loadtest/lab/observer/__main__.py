@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import os
 import sys
 import time
 from collections.abc import Awaitable, Mapping
@@ -14,12 +15,14 @@ from typing import IO, TypeVar
 from iam_loadtest.lab.observer.database import Database, with_lag
 from iam_loadtest.lab.observer.process import ProcessWatch
 from iam_loadtest.lab.observer.servers import Values, ask_balancer, ask_frontend, ask_redis, proxies_together
-from iam_loadtest.results.server_file import COLUMNS, Watched, read_watched
+from iam_loadtest.results.server_file import COLUMNS, OBSERVER, Watched, read_watched
 from iam_loadtest.results.trial_clock import machine_us
 
 PERIOD_S = 1.0
 PATIENCE_S = 0.7
 """A server that takes longer has no values in that second."""
+_OWN = {OBSERVER: os.getpid()}
+"""What watching costs is watched as well; an observer leads a session of its own."""
 Told = TypeVar("Told")
 
 
@@ -71,12 +74,12 @@ class Observer:
 
     def _leaders(self) -> Mapping[str, int]:
         if self._watched.state_file is None:
-            return self._watched.processes
+            return {**self._watched.processes, **_OWN}
         try:
             pids = json.loads(Path(self._watched.state_file).read_text(encoding="utf-8"))["pids"]
         except (OSError, ValueError, KeyError):
-            return {}
-        return {str(name): int(pid) for name, pid in pids.items()}
+            return _OWN
+        return {**{str(name): int(pid) for name, pid in pids.items()}, **_OWN}
 
 
 async def _answers(asked: Mapping[str, Awaitable[Told]]) -> dict[str, Told | None]:
