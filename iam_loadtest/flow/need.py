@@ -59,7 +59,7 @@ def _secrets(scenario: Scenario) -> Iterator[tuple[str, SecretRef]]:
 
 
 def _acting(scenario: Scenario) -> Iterator[tuple[str, Client]]:
-    steps = dict.fromkeys(step for name in scenario.tried_workloads for step in scenario.steps_of(name))
+    steps = dict.fromkeys(step for name in scenario.tried_workloads for step in scenario.steps_needed_by(name))
     for name in dict.fromkeys(client for step in steps if (client := scenario.steps[step].client)):
         yield name, scenario.clients[name]
 

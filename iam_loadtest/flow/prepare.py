@@ -18,6 +18,7 @@ from iam_loadtest.oidc.discovery import Endpoints
 from iam_loadtest.scenario.client import Client, Users
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.step import Step
+from iam_loadtest.scenario.workload import Workload
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,29 @@ def prepare_workload(
 
     Raises SecretMissingError where a secret that it needs is not there, UserError where the users file is not.
     """
-    noun = scenario.workloads[workload]
+    return prepare_chain(scenario, workload, scenario.workloads[workload], endpoints, directory, environ)
+
+
+def prepare_chain(
+    scenario: Scenario,
+    name: str,
+    noun: Workload,
+    endpoints: Endpoints,
+    directory: Path,
+    environ: Mapping[str, str] = os.environ,
+) -> ReadyWorkload:
+    """As :func:`prepare_workload`, of a chain that need not be one of the scenario's workloads."""
     acting = dict.fromkeys(scenario.steps[step].client for step in noun.chain)
     clients = {
-        name: None if name is None else _credentials(scenario.clients[name], endpoints, directory, environ)
-        for name in acting
+        actor: None if actor is None else _credentials(scenario.clients[actor], endpoints, directory, environ)
+        for actor in acting
     }
     prime, steps = (
-        tuple(ready_step(name, step, clients[step.client], endpoints) for name, step in _named(scenario, names))
+        tuple(ready_step(key, step, clients[step.client], endpoints) for key, step in _named(scenario, names))
         for names in (noun.prime, noun.steps or ())
     )
     users = load_users(scenario.users, directory, environ)
-    return ReadyWorkload(workload, steps, users, classifier_for(scenario.profile, scenario.error_rules), prime)
+    return ReadyWorkload(name, steps, users, classifier_for(scenario.profile, scenario.error_rules), prime)
 
 
 def _named(scenario: Scenario, names: Iterable[str]) -> Iterator[tuple[str, Step]]:

@@ -17,6 +17,7 @@ from iam_loadtest.load.collector import FIRST_CHAINS, prepare_to_write
 from iam_loadtest.load.gathering import Gathering
 from iam_loadtest.load.master import FINISH_PATIENCE_S, Master
 from iam_loadtest.load.message import Arrive
+from iam_loadtest.load.probe_user import audit_time_s, choose_users
 from iam_loadtest.load.setup import LoadSetup
 from iam_loadtest.load.verdict import (
     commonest_failure,
@@ -56,6 +57,7 @@ class Controller:
     def __init__(self, environment: Any, setup: LoadSetup) -> None:
         if setup.samples is None:
             raise UserError("a trial keeps its samples; its spec must name a directory.")
+        choose_users(environment, setup)
         self._environment = environment
         self._runner = environment.runner
         self._setup = setup
@@ -151,7 +153,7 @@ class Controller:
 
     def _ramp(self) -> int:
         """Wait until all users run; when that was."""
-        users = self._load.users
+        users = self._load.users + self._setup.probe_users
         self._gathering.users_planned = users
         deadline_us = int((self._load.ramp_s + RAMP_MARGIN_S) * 1e6)
         while not (self._all_spawned.is_set() and self._runner.user_count == users):
@@ -205,7 +207,10 @@ class Controller:
 
     def _finish(self, early: tuple[TrialStatus, str] | None) -> LoadResult:
         gathering = self._gathering
-        self._master.finish(EARLY_GRACE_S if early else self._environment.stop_timeout)
+        if early:
+            self._master.finish(EARLY_GRACE_S)
+        else:
+            self._master.finish(self._environment.stop_timeout, audit_time_s(self._setup))
         if self._runner.exceptions and early is None:
             gathering.defect = self._defect()
         elif gathering.collector.problem and early is None:

@@ -64,6 +64,18 @@ class Generating:
         if session is not None and session.dispatcher is not None:
             session.dispatcher.close()
 
+    def end_probes(self) -> None:
+        """Begin no more probes, and have none wait for a later read."""
+        session = holder_of(self._environment).session
+        if session is not None and session.probing is not None:
+            session.probing.close()
+
+    def audit(self) -> None:
+        """After the load: read every credential of the probes again."""
+        session = holder_of(self._environment).session
+        if session is not None and session.probing is not None:
+            session.probing.audit()
+
     def give_up(self) -> None:
         """There will be no test: users that wait for one end."""
         holder = holder_of(self._environment)
@@ -95,4 +107,6 @@ class Generating:
         session = holder_of(self._environment).session
         if session is not None and session.dispatcher is not None:
             parts["arrivals"] = session.dispatcher.counts()
+        if session is not None and session.probing is not None:
+            parts["probes"] = session.probing.take()
         return {name: part for name, part in parts.items() if part}

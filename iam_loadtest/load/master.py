@@ -72,8 +72,10 @@ class Master:
             and (client_id not in clients or clients[client_id].state == STATE_MISSING)
         ]
 
-    def finish(self, grace_s: float) -> None:
+    def finish(self, grace_s: float, audit_s: float = 0.0) -> None:
         """Have every worker stop its users and send the rest; return when all have, or are lost, or take too long.
+
+        Where there are ``audit_s`` seconds for it they also audit what their probes wrote.
 
         Must not run in the greenlet that receives messages while a worker of the test is alive.
         """
@@ -83,9 +85,11 @@ class Master:
         lost = self.lost()
         for client_id, slot in self._slots.items():
             if slot not in lost:
-                self._runner.send_message(message.FINISH, {"grace_s": grace_s}, client_id=client_id)
-        if not poll(self._is_finished, grace_s + FINISH_PATIENCE_S):
-            _LOG.error("Not every worker finished within %.0f s.", grace_s + FINISH_PATIENCE_S)
+                finish = {"grace_s": grace_s, "audits": audit_s > 0}
+                self._runner.send_message(message.FINISH, finish, client_id=client_id)
+        limit_s = grace_s + audit_s + FINISH_PATIENCE_S
+        if not poll(self._is_finished, limit_s):
+            _LOG.error("Not every worker finished within %.0f s.", limit_s)
         gathering.lost = self.lost()
         self._add_own_health(gathering)
         gathering.collector.close()

@@ -16,7 +16,8 @@ ARRIVE: Final = "iam-arrive"
 TROUBLE: Final = "iam-trouble"
 """Worker to master: one line that says why it cannot run its users."""
 FINISH: Final = "iam-finish"
-"""Master to each worker: let requests in flight end within ``grace_s``, then send everything and the total."""
+"""Master to each worker: let requests in flight end within ``grace_s``, read what probes wrote again where it
+``audits``, then send everything and the total."""
 FINISHED: Final = "iam-finished"
 """Worker to master: everything was sent; the total of rows."""
 

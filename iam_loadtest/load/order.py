@@ -21,7 +21,7 @@ from iam_loadtest.scenario.portable import portable
 from iam_loadtest.scenario.topology import UrlTopology
 from iam_loadtest.scenario.worker_trust import WorkerTrust
 
-FORMAT = 1
+FORMAT = 2
 """Changes whenever a worker could not understand what a master of another version says."""
 
 WORKER_NEEDS = "a worker has the variables that --secret-env names and the files below its --secrets-directory"
@@ -37,6 +37,7 @@ class _TrialOrder:
     workload: str
     trial: int
     issuer: Url
+    lab_nodes: tuple[str, ...] = ()
 
 
 _TRIAL_ORDER = TypeAdapter(_TrialOrder)
@@ -54,6 +55,7 @@ def order_of(setup: LoadSetup) -> dict[str, Any]:
             "workload": setup.workload,
             "trial": setup.trial,
             "issuer": setup.issuer,
+            "lab_nodes": list(setup.lab_nodes),
         }
     return order
 
@@ -101,6 +103,7 @@ def setup_of_trial(order: Mapping[str, Any], trust: WorkerTrust, environ: Mappin
         is_embedded=not isinstance(scenario.topologies[trial.topology], UrlTopology),
         topology=trial.topology,
         trial=trial.trial,
+        lab_nodes=trial.lab_nodes,
     )
 
 

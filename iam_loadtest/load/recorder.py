@@ -41,6 +41,7 @@ class Recorder:
         self._append = self._buffer.append
         self._backends: set[str] = set()
         self._taken = 0
+        self._chains = 0
         self.failures = FailureTexts()
         self.signing = Signing()
 
@@ -48,6 +49,11 @@ class Recorder:
     def rows(self) -> int:
         """Rows kept since the start, shipped or not."""
         return self._taken + len(self._buffer)
+
+    @property
+    def requests(self) -> int:
+        """Requests among the rows: those of whole chains are none."""
+        return self.rows - self._chains
 
     def synchronise(self, shift_us: int) -> None:
         """Set what turns this process's clock into time since the trial's origin."""
@@ -86,6 +92,7 @@ class Recorder:
         late_us: int = 0,
     ) -> None:
         """Keep the row of a whole chain that ended, well or at a failed step."""
+        self._chains += self._keeps_rows
         self.request(started_us, step, latency_us, status, outcome, "", late_us)
 
     def take(self) -> bytes:

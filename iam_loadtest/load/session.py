@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -13,17 +13,20 @@ from gevent.event import Event
 
 from iam_loadtest.flow.chain import UserLogin
 from iam_loadtest.flow.prepare import ReadyWorkload, prepare_workload
+from iam_loadtest.flow.ready_probe import ReadyProbes, prepare_probes
 from iam_loadtest.load.arrival import numbers_of, pace_of
 from iam_loadtest.load.aside import Aside, open_aside
 from iam_loadtest.load.discovery import find_endpoints
 from iam_loadtest.load.dispatcher import ArrivalWindow, Dispatcher
 from iam_loadtest.load.message import Arrive
 from iam_loadtest.load.mix import Mix, mix_of
+from iam_loadtest.load.probing import MAX_KEPT, ProbePlan, ProbeRunner, Probing
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.setup import LoadSetup, with_first_client
 from iam_loadtest.load.transport import Transport, settings_of
 from iam_loadtest.load.transports import transports
 from iam_loadtest.load.virtual_user import Answered, VirtualUser
+from iam_loadtest.scenario.probes import Probes
 
 _ATTRIBUTE = "iam_loadtest_session"
 MIN_PHASE_S = 1.0
@@ -49,6 +52,7 @@ class LoadSession:
         transport: Callable[[int], Transport],
         recorder: Recorder,
         aside: Aside,
+        probes: ReadyProbes | None = None,
     ) -> None:
         self._workloads = workloads
         self._setup = setup
@@ -59,6 +63,7 @@ class LoadSession:
         self.dispatcher = _dispatcher(setup)
         self.recorder = recorder
         self.aside = aside
+        self.probing = None if probes is None else self._open_probing(probes)
         self.think_time_s = setup.scenario.load.think_time_s
 
     def start_user(
@@ -68,10 +73,16 @@ class LoadSession:
         number = next(self._numbers)
         names = self._setup.workloads_for(own_workload)
         mix = self._mix(names[number % len(names)])
-        login = self._login(mix.kinds[0].workload, number)
+        login = self._login(mix.kinds[0].workload.users, number)
         transport = self._transport(self._place.slot + number)
         user = VirtualUser(mix, login, transport, self.recorder, report, is_stopping, self.aside)
         return user, self._phase_s(number)
+
+    def start_probe_user(self, report: Callable[[Answered], None]) -> tuple[ProbeRunner, float]:
+        """A new user of this process that runs probes, and the seconds it waits first."""
+        if self.probing is None:
+            raise RuntimeError("a test without probes has no users that run them")
+        return self.probing.open_user(report), self._phase_s(next(self._numbers))
 
     def begin_arrivals(self, arrive: Arrive) -> None:
         """Open model: start chains by the clock from now on; the process's clock must be known."""
@@ -91,9 +102,17 @@ class LoadSession:
             self._mixes[name] = mix_of(self._workloads, self._setup.scenario.chains_of(name), start)
         return self._mixes[name]
 
-    def _login(self, workload: ReadyWorkload, number: int) -> UserLogin:
+    def _open_probing(self, ready: ReadyProbes) -> Probing:
+        setup, place = self._setup, self._place
+        probes = setup.scenario.probes or Probes()
+        share = None if setup.is_of_probes else probes.share
+        kept = MAX_KEPT // place.slots
+        plan = ProbePlan(ready, setup.nodes, share, probes.settle_s, kept, lambda n: self._login(ready.users, n))
+        return Probing(plan, lambda n: self._transport(place.slot + n), self.recorder, self._chance("probes"))
+
+    def _login(self, users: Sequence[UserLogin], number: int) -> UserLogin:
         """Processes share no login where there is one for each of them; users of one where its share suffices."""
-        share = workload.users[self._place.slot % len(workload.users) :: self._place.slots]
+        share = users[self._place.slot % len(users) :: self._place.slots]
         return share[number % len(share)]
 
     def _phase_s(self, number: int) -> float:
@@ -151,4 +170,6 @@ def open_session(
     }
     transport = transports(settings)
     aside = open_aside(setup, endpoints, settings, transport, recorder, place.slots)
-    return LoadSession(workloads, setup, place, transport, recorder, aside)
+    kinds = setup.probe_kinds
+    probes = prepare_probes(setup.scenario, kinds, endpoints, setup.directory, environ) if kinds else None
+    return LoadSession(workloads, setup, place, transport, recorder, aside, probes)

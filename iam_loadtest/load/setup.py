@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from iam_loadtest.errors import UserError
+from iam_loadtest.results.probe import ProbeKind
 from iam_loadtest.scenario.builtin import DEFAULT_ISSUER, PUBLIC_CLIENT_SECRETS
 from iam_loadtest.scenario.client import Client
 from iam_loadtest.scenario.fields import Url
@@ -51,7 +52,7 @@ class LoadSetup:
     ``workload`` is a workload's name, :data:`ALL_WORKLOADS`, or None for each user class's own. Relative files of the
     scenario stand in ``directory``. ``samples`` is where rows go on the master, or None where they are not kept.
     ``choices`` are the options of a plain run, None in a trial. ``trial`` is its number within its topology and
-    workload; ``topology``, ``workers_wait_s`` and ``worker_command`` are those of its spec.
+    workload; ``topology``, ``workers_wait_s``, ``worker_command`` and ``lab_nodes`` are those of its spec.
     """
 
     scenario: Scenario
@@ -66,6 +67,29 @@ class LoadSetup:
     topology: str = ""
     workers_wait_s: float = LOCAL_WORKERS_WAIT_S
     worker_command: str | None = None
+    lab_nodes: tuple[str, ...] = ()
+
+    @property
+    def probe_kinds(self) -> tuple[ProbeKind, ...]:
+        """The probes that the test runs; none in a plain run."""
+        return self.scenario.probes_of(self.workload) if self.choices is None and self.workload else ()
+
+    @property
+    def probe_users(self) -> int:
+        """Users that run probes on top of those of the load; none in a plain run."""
+        return self.scenario.probe_users_of(self.workload) if self.probe_kinds and self.workload else 0
+
+    @property
+    def is_of_probes(self) -> bool:
+        """Whether the users of the load themselves run probes."""
+        return bool(self.probe_kinds and self.workload and self.scenario.workloads[self.workload].probes)
+
+    @property
+    def nodes(self) -> dict[str, str]:
+        """The nodes that probes write to and read from: URLs by name, empty for those of a lab."""
+        known = {**self.target.nodes, **dict.fromkeys(self.lab_nodes, "")}
+        chosen = self.scenario.probes.nodes if self.scenario.probes else ()
+        return {name: url for name, url in known.items() if not chosen or name in chosen}
 
     @property
     def seed(self) -> str:
@@ -97,6 +121,7 @@ def setup_of_spec(spec: TrialSpec) -> LoadSetup:
         topology=spec.topology,
         workers_wait_s=spec.workers_wait_s,
         worker_command=spec.worker_command,
+        lab_nodes=tuple(spec.lab_nodes),
     )
 
 

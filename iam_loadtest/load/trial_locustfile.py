@@ -3,6 +3,7 @@
 from locust import runners
 
 from iam_loadtest.load.plugin import install_trial
+from iam_loadtest.load.probe_user import ProbeUser
 from iam_loadtest.load.users import WorkloadUser
 
 runners.WORKER_REPORT_INTERVAL = 1.0  # seconds; the progress is of the last second, not of the last three
@@ -12,4 +13,4 @@ runners.CONNECT_RETRY_COUNT = 300
 
 install_trial()
 
-__all__ = ["WorkloadUser"]
+__all__ = ["ProbeUser", "WorkloadUser"]

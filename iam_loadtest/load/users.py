@@ -19,8 +19,44 @@ PRIME_AGAIN_S = 1.0
 """How long a user of the open model pauses after priming that failed."""
 
 
-class TokenUser(User):
-    """Base of the users; ``workload`` names what a class runs unless ``--workload`` says otherwise.
+class ReportingUser(User):
+    """Base of all users: tells Locust's listeners of each request, and ends at once where it only waits."""
+
+    abstract = True
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._fire = environment.events.request.fire
+
+    def stop(self, force: bool = False) -> bool:
+        """Stop after the request in flight. Locust kills a waiting user, which may wake first and send one more."""
+        if not force and self._state == LOCUST_STATE_WAITING:
+            self._state = LOCUST_STATE_STOPPING
+            self._group.killone(self._greenlet)
+            return True
+        return bool(super().stop(force))
+
+    def _is_stopping(self) -> bool:
+        return self._state == LOCUST_STATE_STOPPING
+
+    def _report(self, answered: Answered) -> None:
+        """Fire Locust's request event, without anything that holds a token."""
+        request, latency_us, response_bytes, failure = answered
+        self._fire(
+            request_type=request.method,
+            name=request.step,
+            response_time=latency_us / 1000,
+            response_length=response_bytes,
+            response=None,
+            context=self.context(),
+            exception=CatchResponseError(failure) if failure else None,
+            start_time=time.time() - latency_us / 1e6,
+            url=request.url,
+        )
+
+
+class TokenUser(ReportingUser):
+    """Base of the users that run chains; ``workload`` names what a class runs unless ``--workload`` says otherwise.
 
     A failed request is recorded and the user goes on; an exception is a defect, which Locust shows under Exceptions.
     """
@@ -31,7 +67,6 @@ class TokenUser(User):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self._virtual: VirtualUser | None = None
-        self._fire = environment.events.request.fire
         self._wait_s = 0.0
         self._think_time_s = 0.0
         self._dispatcher: Dispatcher | None = None
@@ -80,14 +115,6 @@ class TokenUser(User):
         wait_s, self._wait_s = self._wait_s, self._think_time_s
         return wait_s
 
-    def stop(self, force: bool = False) -> bool:
-        """Stop after the request in flight. Locust kills a waiting user, which may wake first and send one more."""
-        if not force and self._state == LOCUST_STATE_WAITING:
-            self._state = LOCUST_STATE_STOPPING
-            self._group.killone(self._greenlet)
-            return True
-        return bool(super().stop(force))
-
     def on_stop(self) -> None:
         """Close the connection."""
         if self._virtual is not None:
@@ -103,24 +130,6 @@ class TokenUser(User):
         virtual, phase_s = holder.session.start_user(self.workload, self._report, self._is_stopping)
         self._wait_s = phase_s if self._dispatcher is None else 0.0
         return virtual
-
-    def _is_stopping(self) -> bool:
-        return self._state == LOCUST_STATE_STOPPING
-
-    def _report(self, answered: Answered) -> None:
-        """Fire Locust's request event, without anything that holds a token."""
-        request, latency_us, response_bytes, failure = answered
-        self._fire(
-            request_type=request.method,
-            name=request.step,
-            response_time=latency_us / 1000,
-            response_length=response_bytes,
-            response=None,
-            context=self.context(),
-            exception=CatchResponseError(failure) if failure else None,
-            start_time=time.time() - latency_us / 1e6,
-            url=request.url,
-        )
 
 
 class AccessTokenUser(TokenUser):

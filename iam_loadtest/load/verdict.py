@@ -78,6 +78,8 @@ def load_result(gathered: Gathered, ended_early: tuple[TrialStatus, str] | None 
         tokens=gathered.findings.tokens,
         stale_reads=gathered.findings.stale_reads,
         tries=gathered.findings.tries,
+        probes=gathered.findings.probe_requests,
+        audit=gathered.findings.audit,
         arrivals=gathered.arrival_counts,
     )
     cautions = (*spoiled, *remarks(health), *arrival_cautions(counts.arrivals), *gathered.findings.cautions())

@@ -83,11 +83,17 @@ class Worker:
         self._generating.begin_arrivals(Arrive(**msg.data))
 
     def _on_finish(self, msg: Any, **_: Any) -> None:
-        """Stop the users, then send everything: Locust's own report, which carries ours, before the total."""
+        """Stop the users, audit what probes wrote, then send everything.
+
+        Locust's own report, which carries ours, comes before the total.
+        """
         self._environment.stop_timeout = msg.data["grace_s"]
         self._generating.end_arrivals()
+        self._generating.end_probes()
         self._runner.stop()
         self._stop_keeping()
+        if msg.data["audits"]:
+            self._generating.audit()
         self._generating.close()
         self._runner._send_stats()
         self._runner.send_message(message.FINISHED, {"rows": self._generating.rows})

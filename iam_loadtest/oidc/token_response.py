@@ -59,6 +59,15 @@ def parse_error(body: bytes) -> OAuthError:
     return OAuthError(error if isinstance(error, str) else "", description if isinstance(description, str) else "")
 
 
+def lifetime_s(body: bytes) -> float | None:
+    """``expires_in`` of a 2xx body: how long its access token lives; None where it does not say."""
+    try:
+        lives_s = json_object(body).get("expires_in")
+    except TokenResponseError:
+        return None
+    return float(lives_s) if isinstance(lives_s, int | float) and not isinstance(lives_s, bool) else None
+
+
 def json_object(body: bytes) -> dict[str, Any]:
     """The JSON object in a body; raises TokenResponseError where it is something else or too large."""
     if len(body) > MAX_BODY_BYTES:

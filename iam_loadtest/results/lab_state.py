@@ -10,6 +10,8 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.results.json_file import read_json, write_json
 
 LAB_STATE_FILE = "lab.json"
+FRONTEND = "frontend"
+"""Frontends are called this, with a number from 1 over all clusters."""
 NODE_HEADER = "X-Lab-Node"
 """A request that names a frontend here is given to that one, whatever the balancer's turn is."""
 

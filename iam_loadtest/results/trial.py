@@ -109,6 +109,8 @@ class TrialCounts:
     ``tokens`` counts the sampled access tokens by what was found: verified, bad, opaque, without_keys, duplicate_jti.
     ``stale_reads`` counts those by what became of them: confirmed, unconfirmed, otherwise, not_followed; ``tries`` the
     requests that were sent again for that, by step. These are in no sample, though the server counts them.
+    ``probes`` are the requests of consistency probes that are in no sample either, by grant or kind; ``server`` has
+    been freed from them. ``audit`` counts the credentials of probes: offered, audited, expired, no_time.
     """
 
     sent: int | None = None
@@ -119,6 +121,8 @@ class TrialCounts:
     tokens: Mapping[str, int] = field(default_factory=dict)
     stale_reads: Mapping[str, int] = field(default_factory=dict)
     tries: Mapping[str, int] = field(default_factory=dict)
+    probes: Mapping[str, int] = field(default_factory=dict)
+    audit: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:

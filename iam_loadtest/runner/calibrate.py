@@ -148,8 +148,9 @@ def _measurable(scenario: Scenario) -> list[str]:
     """The workloads of token requests that need no browser: the null server gives nothing else."""
     return [
         name
-        for name in scenario.workloads
-        if all(scenario.steps[step].grant not in {None, Grant.AUTHORIZATION_CODE} for step in scenario.steps_of(name))
+        for name, workload in scenario.workloads.items()
+        if not workload.probes
+        and all(scenario.steps[step].grant not in {None, Grant.AUTHORIZATION_CODE} for step in scenario.steps_of(name))
     ]
 
 

@@ -25,6 +25,8 @@ SPEC_FILE = "trial-spec.json"
 PARENT_VARIABLE = "IAM_LOADTEST_PARENT_PID"
 LOCUSTFILE = Path(__file__).parents[1] / "load" / "trial_locustfile.py"
 _GRACE_S = 60.0
+_AUDIT_S = 90.0
+"""For what probes wrote to settle and to be read again, which has limits of its own."""
 _POLL_S = 0.25
 _PATIENCE_S = 20.0
 
@@ -43,12 +45,13 @@ def run_load(
     timeout_s: float,
     watch: Callable[[Progress], None],
     external: ExternalWorkers | None = None,
+    probe_users: int = 0,
 ) -> LoadResult:
     """Run Locust to the end of a trial and return what its master left.
 
     ``timeout_s`` is the time limit of one request, which the last requests may need. Workers are started here unless
-    they are ``external``. Raises TrialFailedError where Locust left nothing or did not end in time,
-    LoadInterruptedError on Ctrl-C.
+    they are ``external``. ``probe_users`` come on top of the load's users. Raises TrialFailedError where Locust left
+    nothing or did not end in time, LoadInterruptedError on Ctrl-C.
     """
     directory = Path(spec.directory)
     write_trial_spec(directory / SPEC_FILE, spec)
@@ -58,9 +61,10 @@ def run_load(
         workers = 0 if external else load.workers
         processes: list[Process] = []
         try:
-            for command in (_master(load, at, spec.workers_wait_s), *[locust_worker(*at)] * workers):
+            for command in (_master(load, probe_users, at, spec.workers_wait_s), *[locust_worker(*at)] * workers):
                 processes.append(start_process(command, log, environ, directory))
-            _follow(processes[0], directory, spec.workers_wait_s + trial_s(load) + timeout_s + _GRACE_S, watch)
+            limit_s = spec.workers_wait_s + trial_s(load) + timeout_s + _AUDIT_S + _GRACE_S
+            _follow(processes[0], directory, limit_s, watch)
             await_end(processes, _PATIENCE_S)
         except KeyboardInterrupt as interrupt:
             end_processes(processes[:1], _PATIENCE_S)
@@ -104,7 +108,7 @@ def _environment(directory: Path) -> dict[str, str]:
     }
 
 
-def _master(load: Load, at: tuple[str, int], wait_s: float) -> Sequence[str]:
+def _master(load: Load, probe_users: int, at: tuple[str, int], wait_s: float) -> Sequence[str]:
     """The master's command. Locust's own wait is the longer one: ours ends with a reason."""
     host, port = at
     max_wait_s = math.ceil(wait_s) + _GRACE_S
@@ -112,7 +116,7 @@ def _master(load: Load, at: tuple[str, int], wait_s: float) -> Sequence[str]:
         *_locust(),
         *("--master", "--master-bind-host", host, "--master-bind-port", str(port)),
         *("--headless", "--expect-workers", str(load.workers), "--expect-workers-max-wait", f"{max_wait_s:.0f}"),
-        *("--users", str(load.users), "--spawn-rate", str(load.spawn_rate_per_s)),
+        *("--users", str(load.users + probe_users), "--spawn-rate", str(load.spawn_rate_per_s)),
         *("--exit-code-on-error", "0", "--loglevel", "INFO", "--only-summary"),
     ]
 

@@ -28,6 +28,7 @@ from iam_loadtest.units import format_duration
 
 _POLL_S = 0.2
 _HEALTH_TRY_S = 5.0
+_PATIENT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,23 @@ class Preflight:
         self._refuse_odd_keys(endpoints)
         return endpoints
 
-    def walk(self, workload: ReadyWorkload) -> tuple[list[CheckedStep], Tokens | None]:
-        """Every step of the workload once, up to the first that fails, and the last tokens."""
+    def walk(self, workload: ReadyWorkload, is_patient: bool = False) -> tuple[list[CheckedStep], Tokens | None]:
+        """Every step of the workload once, up to the first that fails, and the last tokens.
+
+        Patient, it sends a request again for some seconds where a node does not know yet what it is asked about.
+        """
         checked: list[CheckedStep] = []
         last: list[Tokens] = []
+        patient_until = time.perf_counter() + (_PATIENT_S if is_patient else 0)
 
         def exchange(request: Request) -> tuple[Outcome, Answer]:
             started = time.perf_counter()
             response = self._client.send(request)
             latency_s = time.perf_counter() - started
             judged = workload.classifier.judge(request, response, latency_s)
+            if judged.outcome is Outcome.STALE_READ and time.perf_counter() < patient_until:
+                time.sleep(_POLL_S)
+                return exchange(request if request.renew is None else request.renew())
             checked.append(CheckedStep(request.step, judged.outcome, response.status, latency_s, judged.detail))
             if isinstance(judged.answer, Tokens):
                 last.append(judged.answer)

@@ -13,7 +13,10 @@ from typing import Any
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.flow.prepare import prepare_workload
+from iam_loadtest.flow.ready_probe import prepare_probe
+from iam_loadtest.oidc.discovery import Endpoints
 from iam_loadtest.results.load_result import LOAD_RESULT_FILE, PROGRESS_FILE, LoadResult, Progress
+from iam_loadtest.results.probe import ProbeKind
 from iam_loadtest.results.run import TEMPORARY_PREFIX, TRIALS_DIRECTORY, PlannedTrial
 from iam_loadtest.results.trial import (
     Caution,
@@ -123,11 +126,12 @@ def _under_load(
     preflight_trial(context, planned, issuer)
     before = server.requests_by_kind() if server else None
     load = run_load(
-        _spec(context, planned, issuer, directory),
+        _spec(context, planned, issuer, directory, server.nodes if server else ()),
         context.scenario.load,
         context.scenario.target_of(planned.topology).timeout_s,
         watch,
         context.external,
+        context.scenario.probe_users_of(planned.workload),
     )
     return _with_server_counts(context.scenario, planned.workload, load, server, before)
 
@@ -163,6 +167,19 @@ def preflight_trial(context: TrialContext, planned: PlannedTrial, issuer: str) -
                 raise TrialFailedError(f"before the load, {reason}.")
             if tokens is not None:
                 preflight.verify(tokens, endpoints)
+        for kind in context.scenario.probes_of(planned.workload):
+            _try_probe(context, preflight, kind, endpoints)
+
+
+def _try_probe(context: TrialContext, preflight: Preflight, kind: ProbeKind, endpoints: Endpoints) -> None:
+    try:
+        ready = prepare_probe(context.scenario, kind, endpoints, context.secrets_directory)
+    except UserError as error:
+        raise TrialFailedError(str(error)) from error
+    checked, _ = preflight.walk(ready, is_patient=True)
+    reason = failed_step(checked)
+    if reason is not None:
+        raise TrialFailedError(f"before the load, probe {kind}: {reason}.")
 
 
 def _before_trial(context: TrialContext, planned: PlannedTrial, directory: Path, new_topology: bool) -> None:
@@ -192,7 +209,9 @@ def _issuer_told(scenario: Scenario, topology: str) -> str:
     return noun.issuer if isinstance(noun, UrlTopology) else ""
 
 
-def _spec(context: TrialContext, planned: PlannedTrial, issuer: str, directory: Path) -> TrialSpec:
+def _spec(
+    context: TrialContext, planned: PlannedTrial, issuer: str, directory: Path, nodes: tuple[str, ...]
+) -> TrialSpec:
     return TrialSpec(
         scenario_file=str(context.scenario_file),
         secrets_directory=str(context.secrets_directory),
@@ -204,6 +223,7 @@ def _spec(context: TrialContext, planned: PlannedTrial, issuer: str, directory: 
         trial=planned.trial,
         workers_wait_s=context.external.wait_s if context.external else LOCAL_WORKERS_WAIT_S,
         worker_command=context.external.worker_command(context.scenario) if context.external else None,
+        lab_nodes=nodes,
     )
 
 
@@ -214,7 +234,10 @@ def _with_server_counts(
     if server is None or before is None:
         return _Ended(load.status, load.reason, load)
     try:
-        served = served_by_step(scenario, workload, server.requests_by_kind() - before)
+        counted = server.requests_by_kind()
+        counted.subtract(before)
+        counted.subtract(load.counts.probes)
+        served = served_by_step(scenario, workload, counted)
     except TrialFailedError as error:
         return _Ended(TrialStatus.FAILED, str(error), load)
     return _Ended(load.status, load.reason, load, served or None)

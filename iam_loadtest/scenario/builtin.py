@@ -85,3 +85,15 @@ READY_WORKLOADS: Final[dict[str, Any]] = {
     "cern": ["issue_for_service", "exchange_offline", "refresh_exchanged"],
 }
 """Workloads that a scenario may run by naming them in a list."""
+PROBE_STEPS: Final[dict[str, tuple[str, ...]]] = {
+    "issue-introspect": ("issue", "introspect"),
+    "issue-refresh": ("issue_for_user", "refresh"),
+    "revoke-introspect": ("issue", "introspect", "revoke", "introspect_revoked"),
+    "exchange-refresh": ("issue_for_service", "exchange_offline", "refresh_exchanged"),
+    "double-refresh": ("issue_for_user", "refresh"),
+    "double-code": ("login_page", "login", "redeem"),
+}
+"""The steps of each probe: the last one reads, or redeems twice, what the one before it wrote."""
+AUDIT_STEP: Final = "introspect"
+"""What every credential of a probe is read again with after the load."""
+AUDIT_CLIENT: Final = "access"

@@ -13,7 +13,7 @@ from iam_loadtest.errors import ScenarioError
 from iam_loadtest.scenario.load import Load
 from iam_loadtest.scenario.model import Scenario, default_sections
 from iam_loadtest.scenario.problem import describe_all
-from iam_loadtest.scenario.ready import add_ready_parts, add_ready_steps, choose_ready
+from iam_loadtest.scenario.ready import add_probe_steps, add_ready_parts, add_ready_steps, choose_ready
 from iam_loadtest.scenario.references import reference_problems
 from iam_loadtest.scenario.secret import REFERENCE
 from iam_loadtest.scenario.yaml_file import read_document
@@ -50,6 +50,7 @@ def parse_scenario(
     if "workloads" not in left_out:
         add_ready_parts(expanded)
         add_ready_steps(expanded)
+    add_probe_steps(expanded)
     if overrides:
         expanded["load"] = _overridden(expanded.get("load"), overrides)
     problems += reference_problems(expanded, left_out)
@@ -78,7 +79,7 @@ def _expand(value: Any, environ: Mapping[str, str], key: tuple[str, ...], proble
         return {str(name): _expand(item, environ, (*key, str(name)), problems) for name, item in value.items()}
     if isinstance(value, list):
         return [_expand(item, environ, (*key, str(index)), problems) for index, item in enumerate(value)]
-    if isinstance(value, str) and key and key[-1] in _EXPANDED:
+    if isinstance(value, str) and key and (key[-1] in _EXPANDED or key[-2:-1] == ("nodes",)):
         return _with_variables(value, environ, key, problems)
     return value
 

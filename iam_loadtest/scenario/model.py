@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from iam_loadtest.results.probe import ProbeKind
 from iam_loadtest.scenario import builtin
 from iam_loadtest.scenario.client import Client, Users
 from iam_loadtest.scenario.demand import Demand
@@ -16,6 +17,7 @@ from iam_loadtest.scenario.lab import DNS_NAME
 from iam_loadtest.scenario.load import Load
 from iam_loadtest.scenario.margin import Margins
 from iam_loadtest.scenario.objective import Objective
+from iam_loadtest.scenario.probes import Probes
 from iam_loadtest.scenario.quick import Quick
 from iam_loadtest.scenario.secret import SecretRef
 from iam_loadtest.scenario.step import Step
@@ -54,6 +56,17 @@ class Scenario(Noun):
     margins: Margins = Field(default_factory=Margins, description="smallest differences that matter in comparisons")
     validity: Validity = Field(default_factory=Validity, description="which trials count")
     demand: Demand | None = Field(default=None, description="what the service has to carry in real use")
+    probes: Probes | None = Field(default=None, description="consistency probes beside the workloads")
+
+    @model_validator(mode="after")
+    def _probes_have_users(self) -> Self:
+        alone = [name for name, workload in self.workloads.items() if workload.probes]
+        if alone and self.load.is_open:
+            raise ValueError(
+                f"workloads.{alone[0]}.probes cannot be started by the clock; remove load.arrival_rate_per_s, or run "
+                "the probes beside a workload with a section probes"
+            )
+        return self
 
     def target_of(self, topology: str) -> Target:
         """The scenario's target with the topology's own keys on top, and the addresses of a lab's several balancers."""
@@ -78,13 +91,39 @@ class Scenario(Noun):
         return self.trials_of or tuple(self.workloads)
 
     def chains_of(self, workload: str) -> dict[str, float]:
-        """The workloads whose chains are run, with their weights: those of a mix, else the workload itself."""
-        return self.workloads[workload].mix or {workload: 1.0}
+        """The workloads whose chains are run, with their weights: those of a mix, else the workload itself.
+
+        None where it consists of probes.
+        """
+        noun = self.workloads[workload]
+        return {} if noun.probes else noun.mix or {workload: 1.0}
+
+    def probes_of(self, workload: str) -> tuple[ProbeKind, ...]:
+        """The probes that a trial of the workload runs: those that it consists of, else those beside it."""
+        return self.workloads[workload].probes or (self.probes.kinds if self.probes else ())
+
+    def probe_users_of(self, workload: str) -> int:
+        """Users that run probes on top of ``load.users``: none where the workload's own do, or there are no probes."""
+        if self.probes is None or self.workloads[workload].probes:
+            return 0
+        return max(self.probes.users, self.load.workers)
 
     def steps_of(self, workload: str) -> tuple[str, ...]:
-        """Every step of a workload once, in order, those of ``prime`` among them; of a mix those of all its chains."""
-        chains = (self.workloads[name].chain for name in self.chains_of(workload))
+        """Every step of a workload once, in order, those of ``prime`` among them; of a mix those of all its chains.
+
+        Steps of probes are those of the workload where it consists of them, not where they run beside it.
+        """
+        own = self.workloads[workload].probes
+        chains = [self.workloads[name].chain for name in self.chains_of(workload)]
+        chains += [builtin.PROBE_STEPS[kind] for kind in own]
         return tuple(dict.fromkeys(step for chain in chains for step in chain))
+
+    def steps_needed_by(self, workload: str) -> tuple[str, ...]:
+        """Every step that a trial of the workload takes, those of probes beside it and of their audit among them."""
+        kinds = self.probes_of(workload)
+        probes = [step for kind in kinds for step in builtin.PROBE_STEPS[kind]]
+        audit = [builtin.AUDIT_STEP] if kinds and builtin.AUDIT_STEP in self.steps else []
+        return tuple(dict.fromkeys([*self.steps_of(workload), *probes, *audit]))
 
     def resolved(self) -> dict[str, Any]:
         """Plain data for run.json: every default filled in, secrets as references only."""

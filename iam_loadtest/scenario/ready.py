@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from iam_loadtest.scenario.builtin import DEFAULT_WORKLOADS, READY_STEPS, READY_WORKLOADS
+from iam_loadtest.scenario.builtin import (
+    AUDIT_CLIENT,
+    AUDIT_STEP,
+    DEFAULT_WORKLOADS,
+    PROBE_STEPS,
+    READY_STEPS,
+    READY_WORKLOADS,
+)
+from iam_loadtest.scenario.probes import DEFAULT_KINDS
 
 
 def choose_ready(document: dict[str, Any]) -> list[str]:
@@ -36,11 +44,33 @@ def add_ready_parts(document: dict[str, Any]) -> None:
 
 def add_ready_steps(document: dict[str, Any]) -> None:
     """Add the ready-made steps that workloads name and the scenario does not define itself."""
+    _add_steps(document, _named(document))
+
+
+def add_probe_steps(document: dict[str, Any]) -> None:
+    """Add the ready-made steps of the probes that the scenario asks for, and does not define itself."""
+    kinds = list(_probe_kinds(document))
+    clients = document.get("clients")
+    audit = [AUDIT_STEP] if kinds and isinstance(clients, dict) and AUDIT_CLIENT in clients else []
+    _add_steps(document, [*(step for kind in kinds for step in PROBE_STEPS.get(kind, ())), *audit])
+
+
+def _add_steps(document: dict[str, Any], named: Iterable[str]) -> None:
     steps = document.get("steps")
     if not isinstance(steps, dict):
         return
-    missing = dict.fromkeys(name for name in _named(document) if name not in steps and name in READY_STEPS)
+    missing = dict.fromkeys(name for name in named if name not in steps and name in READY_STEPS)
     document["steps"] = {**steps, **{name: READY_STEPS[name] for name in missing}}
+
+
+def _probe_kinds(document: dict[str, Any]) -> Iterator[str]:
+    workloads, beside = document.get("workloads"), document.get("probes")
+    nouns = workloads.values() if isinstance(workloads, dict) else ()
+    lists = [noun.get("probes") for noun in nouns if isinstance(noun, dict)]
+    if isinstance(beside, dict):
+        lists.append(beside.get("kinds", list(DEFAULT_KINDS)))
+    for kinds in lists:
+        yield from (kind for kind in kinds if isinstance(kind, str)) if isinstance(kinds, list) else ()
 
 
 def _named(document: dict[str, Any]) -> Iterator[str]:

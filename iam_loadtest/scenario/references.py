@@ -7,6 +7,7 @@ from typing import Any
 
 from iam_loadtest.oidc.grant import Grant
 from iam_loadtest.oidc.request_kind import RequestKind
+from iam_loadtest.results.lab_state import FRONTEND
 from iam_loadtest.results.sample import WORKFLOW_STEP, chain_step
 from iam_loadtest.scenario.builtin import DEFAULT_USERS, FIRST_USER, PUBLIC_CLIENT_SECRETS, PUBLIC_PASSWORD
 from iam_loadtest.scenario.secret import REFERENCE, SECRET_HELP
@@ -33,6 +34,7 @@ def reference_problems(document: Mapping[str, Any], left_out: Set[str] = frozens
         *_unknown_in_mixes(document),
         *_unknown_trials(document),
         *_unknown_in_quick(document),
+        *_unknown_probe_nodes(document),
         *_unknown_in_objectives(document),
         *_literal_secrets(document),
         *_unseeded_users(document),
@@ -153,6 +155,29 @@ def _unknown_in_quick(document: Mapping[str, Any]) -> Iterator[str]:
                 f"quick.only.{index} is {name!r}; it must be a topology ({', '.join(topologies)}), a workload"
                 f" ({', '.join(workloads)}) or TOPOLOGY/WORKLOAD."
             )
+
+
+def _unknown_probe_nodes(document: Mapping[str, Any]) -> Iterator[str]:
+    wanted = _mapping(document, "probes").get("nodes")
+    known = dict.fromkeys(_nodes(document))
+    for index, name in enumerate(wanted if isinstance(wanted, list) else []):
+        if isinstance(name, str) and name not in known:
+            yield (
+                f"probes.nodes.{index} is {name!r}; it must be one of the nodes: {_names(known)}. A lab's are its "
+                "frontends, those of other deployments stand in target.nodes."
+            )
+
+
+def _nodes(document: Mapping[str, Any]) -> Iterator[str]:
+    """Every node of every topology: the frontends of labs by number, and those with a URL."""
+    yield from _mapping(_mapping(document, "target"), "nodes")
+    for _, topology in _nouns(document, "topologies"):
+        yield from _mapping(_mapping(topology, "target"), "nodes")
+        if topology.get("provider") == "lab":
+            frontends = topology.get("frontends", 1)
+            numbers = frontends if isinstance(frontends, list) else [frontends]
+            total = sum(number for number in numbers if type(number) is int)
+            yield from (f"{FRONTEND}-{number}" for number in range(1, total + 1))
 
 
 def _unknown_in_objectives(document: Mapping[str, Any]) -> Iterator[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.scenario.fields import DurationS, Noun, Switch, Url
+from iam_loadtest.scenario.fields import DurationS, Name, Noun, Switch, Url
 from iam_loadtest.scenario.proxy import ProxyRef
 
 
@@ -26,9 +27,16 @@ def _check_host(host: str) -> str:
     return host.lower()
 
 
+def _check_origin(url: str) -> str:
+    if urlsplit(url).path.strip("/"):
+        raise ValueError("must name no path; requests keep the paths that discovery gives")
+    return url.rstrip("/")
+
+
 HostName = Annotated[str, AfterValidator(_check_host)]
 Address = Annotated[str, AfterValidator(_check_address)]
 Client = Literal["built-in", "fasthttp"]
+NodeUrl = Annotated[Url, AfterValidator(_check_origin)]
 
 
 class Target(Noun):
@@ -48,6 +56,9 @@ class Target(Noun):
     )
     proxy: ProxyRef | None = Field(default=None, description="HTTP proxy: URL, or ${ENV} that holds it")
     backend_header: str = Field(default="X-Backend", description="response header that names the serving node")
+    nodes: Mapping[Name, NodeUrl] = Field(
+        default_factory=dict, description="where single nodes answer, past the balancer, for probes between them"
+    )
     token_endpoint: Url | None = Field(default=None, description="where discovery does not say it")
     health: Url | None = Field(default=None, description="awaited before a trial; the discovery document if left out")
     health_timeout_s: DurationS = Field(default=60, alias="health_timeout", description="how long health is awaited")

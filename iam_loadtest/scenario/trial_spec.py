@@ -26,7 +26,7 @@ class TrialSpec:
     keys of its load (field names). ``issuer`` is where the topology answers in this trial; ``directory`` is where
     samples.parquet, generator.csv, progress.json and load.json go. ``trial`` counts within topology and workload.
     ``worker_command`` starts a worker on another host; None where the runner starts the workers, which then read this
-    spec.
+    spec. ``lab_nodes`` are the frontends of a lab.
     """
 
     scenario_file: str
@@ -39,6 +39,7 @@ class TrialSpec:
     trial: int = 1
     workers_wait_s: float = LOCAL_WORKERS_WAIT_S
     worker_command: str | None = None
+    lab_nodes: tuple[str, ...] = ()
 
 
 def write_trial_spec(path: Path, spec: TrialSpec) -> None:

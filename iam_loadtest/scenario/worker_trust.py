@@ -98,6 +98,7 @@ def urls_of(target: Target, issuer: str) -> Iterator[str]:
     yield issuer
     if target.token_endpoint:
         yield target.token_endpoint
+    yield from target.nodes.values()
     if target.proxy and target.proxy.literal:
         yield target.proxy.literal
     scheme, _, rest = parse_origin(issuer).partition("://")
