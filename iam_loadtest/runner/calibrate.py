@@ -77,6 +77,8 @@ def calibrate(scenario: Scenario, seconds: float, workload: str | None = None) -
     KeyboardInterrupt on Ctrl-C.
     """
     name = workload or max(_measurable(scenario), key=lambda name: len(scenario.steps_of(name)), default="")
+    if not name:
+        raise UserError("no workload asks for tokens alone, which is all that the null token server gives.")
     if name not in scenario.workloads:
         raise UserError(f"--workload {name}: must be one of: {', '.join(scenario.workloads)}.")
     if name not in _measurable(scenario):

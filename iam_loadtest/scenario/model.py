@@ -63,8 +63,8 @@ class Scenario(Noun):
         alone = [name for name, workload in self.workloads.items() if workload.probes]
         if alone and self.load.is_open:
             raise ValueError(
-                f"workloads.{alone[0]}.probes cannot be started by the clock; remove load.arrival_rate_per_s, or run "
-                "the probes beside a workload with a section probes"
+                f"has workloads.{alone[0]}.probes, which cannot be started by the clock; remove "
+                "load.arrival_rate_per_s, or run the probes beside a workload with a section probes"
             )
         return self
 

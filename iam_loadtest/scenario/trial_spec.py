@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ def write_trial_spec(path: Path, spec: TrialSpec) -> None:
 def read_trial_spec(path: Path) -> TrialSpec:
     """The spec in a file; raises UserError where it is not one."""
     try:
-        return TrialSpec(**read_json(path))
+        spec = TrialSpec(**read_json(path))
+        return replace(spec, lab_nodes=tuple(spec.lab_nodes))
     except TypeError as error:
         raise UserError(f"{path}: is not a trial's spec ({error}); start trials with `iam-loadtest run`.") from error

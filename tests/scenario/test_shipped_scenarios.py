@@ -29,6 +29,7 @@ from iam_loadtest.scenario.margin import Margins
 from iam_loadtest.scenario.model import Scenario, default_sections
 from iam_loadtest.scenario.objective import Objective
 from iam_loadtest.scenario.plan import make_plan
+from iam_loadtest.scenario.probes import Probes
 from iam_loadtest.scenario.quick import Quick
 from iam_loadtest.scenario.schema import scenario_schema
 from iam_loadtest.scenario.step import Step
@@ -47,7 +48,7 @@ NOUNS: dict[str, type[BaseModel]] = {
     for noun in (
         *(Scenario, Client, Users, Step, Workload, Load, Stage, Limits, Target, Hooks, Hook),
         *(UrlTopology, EmbeddedTopology, LabTopology, LabDatabase, LabLink, IamSettings, ErrorRule, Objective),
-        *(Margins, Validity, Demand, Quick),
+        *(Margins, Validity, Demand, Quick, Probes),
     )
 }
 ENVIRONMENT = {

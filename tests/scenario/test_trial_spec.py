@@ -9,7 +9,9 @@ import pytest
 from iam_loadtest.errors import UserError
 from iam_loadtest.scenario.trial_spec import TrialSpec, read_trial_spec, write_trial_spec
 
-SPEC = TrialSpec("scenario.yaml", ".", "two", "refresh", "http://127.0.0.1:8490/", "trial", {"duration": 3.0})
+SPEC = TrialSpec(
+    "scenario.yaml", ".", "two", "refresh", "http://127.0.0.1:8490/", "trial", {"duration": 3.0}, lab_nodes=("a", "b")
+)
 
 
 def test_a_spec_survives_the_file(tmp_path: Path) -> None:
