@@ -54,8 +54,9 @@ COMPARED = (THROUGHPUT, P95)
 class Comparison:
     """Candidate over baseline; ``low`` and ``high`` bound the ratio at 95 %, for all candidates of the workload.
 
-    ``margin`` is the smallest ratio - 1 that matters. ``not_ranked`` says why there is no verdict; then only the ratio
-    of geometric means is given, where there is one. ``p_value`` is adjusted by Holm over all comparisons made together.
+    ``margin`` is the smallest ratio - 1 that matters. ``not_ranked`` says why there is no verdict; then there is no
+    ratio either: one without an interval would be read as a result. ``p_value`` is adjusted by Holm over all
+    comparisons made together.
     ``sd_log`` is the spread between trials, pooled; ``resolution`` what other numbers of trials could show at that
     spread. ``trials_to_resolve`` is how many trials of each topology, more than these, would resolve the margin; None
     where these do or where it is over 200. ``drift`` is the trend over the order of trials that the figures allow for;
@@ -66,7 +67,7 @@ class Comparison:
     baseline: str
     topology: str
     metric: Compared
-    ratio: float | None
+    ratio: float | None = None
     margin: float = 0.0
     low: float | None = None
     high: float | None = None
@@ -158,11 +159,17 @@ def why_not(cell: Cell, metric: Compared) -> str | None:
     """Why the cell's figure may not be ranked; None where it may."""
     one = estimate_of(cell, metric)
     if one.trials < TRIALS_TO_RANK:
-        counted = f"{one.trials} counted trial" + ("" if one.trials == 1 else "s")
-        return f"“{cell.topology}” has {counted}, {TRIALS_TO_RANK} are needed"
+        return f"“{cell.topology}” has {_trials_words(cell, one)}, {TRIALS_TO_RANK} are needed"
     if cell.is_unstable:
         return f"the trials of “{cell.topology}” differ too much from each other"
     return None if one.sd_log is not None else f"“{cell.topology}” has trials without a success"
+
+
+def _trials_words(cell: Cell, one: Estimate) -> str:
+    """How many trials have the figure; trials without a success count and have no p95."""
+    if one.trials < len(cell.counted):
+        return f"{one.trials} of {len(cell.counted)} counted trials with a success"
+    return f"{one.trials} counted trial" + ("" if one.trials == 1 else "s")
 
 
 def judged(found: Sequence[Finding]) -> tuple[Comparison, ...]:
@@ -183,9 +190,8 @@ def _value_of(trial: TrialSummary, metric: Compared) -> float | None:
 
 def _comparison(baseline: Cell, cell: Cell, metric: Compared, margin: float, reason: str | None) -> Comparison:
     one, base = estimate_of(cell, metric), estimate_of(baseline, metric)
-    ratio = one.value / base.value if one.value and base.value else None
     names = cell.workload, baseline.topology, cell.topology
-    return Comparison(*names, metric, ratio, margin, not_ranked=reason, trials=(base.trials, one.trials))
+    return Comparison(*names, metric, margin=margin, not_ranked=reason, trials=(base.trials, one.trials))
 
 
 def _verdict(plain: Comparison, contrast: Contrast, p_value: float, candidates: int) -> Comparison:

@@ -44,7 +44,21 @@ class Estimate:
 
         None below three trials, with a zero among them, and where trials are unstable: it would mislead.
         """
-        if self.value is None or self.sd_log is None or self.trials < TRIALS_FOR_INTERVAL or self.is_unstable:
+        return None if self.is_unstable else self._by_student()
+
+    @property
+    def cautious_interval(self) -> tuple[float, float] | None:
+        """As ``interval``, and where trials are unstable as wide as they make it and never narrower than their range.
+
+        It serves to hold trials against a limit that is far away, not to rank them.
+        """
+        found = self._by_student()
+        if found is None or not self.is_unstable:
+            return found
+        return min(found[0], *self.values), max(found[1], *self.values)
+
+    def _by_student(self) -> tuple[float, float] | None:
+        if self.value is None or self.sd_log is None or self.trials < TRIALS_FOR_INTERVAL:
             return None
         half = float(stats.t.ppf(0.975, self.trials - 1)) * self.sd_log / math.sqrt(self.trials)
         return self.value * math.exp(-half), self.value * math.exp(half)

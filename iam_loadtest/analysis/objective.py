@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from iam_loadtest.analysis.cell import Cell, CombinedPart
 from iam_loadtest.analysis.contrast import Interval
-from iam_loadtest.analysis.estimate import Estimate
+from iam_loadtest.analysis.estimate import TRIALS_FOR_INTERVAL, Estimate
 from iam_loadtest.analysis.share import wilson
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.results.sample import WORKFLOW_STEP
@@ -33,10 +33,10 @@ class JudgedObjective:
     """One objective on one cell. ``value`` is in the metric's unit; None where no counted trial has the figure.
 
     The value is the estimate over the counted trials: the geometric mean for latency and throughput, the share
-    over all of them together for failures. ``low`` and ``high`` are what the judgement rests on: the 95 % interval
-    where ``is_interval``, else the least and greatest of the trials, which are too few or too far apart for one; for
-    failures never narrower than Wilson's interval of all requests: few of them without a failure show little.
-    ``trials`` is how many trials have the figure.
+    over all of them together for failures. ``low`` and ``high`` are the 95 % interval where ``is_interval``, which
+    alone decides; never narrower than the range of unstable trials, and for failures than Wilson's interval of all
+    requests: few of them without a failure show little. Else they are the least and greatest of the trials, which are
+    too few to decide anything. ``trials`` is how many trials have the figure.
     """
 
     objective: Objective
@@ -70,20 +70,30 @@ class JudgedObjective:
         unit = _UNIT.get(self.objective.metric, " ms")
         low, high = f"{self.low:.4g}", f"{self.high:.4g}{unit}"
         value = "it differs too much between trials" if self.value is None else f"it is {self.value:.4g}{unit}"
+        if self.is_interval:
+            return f"{value}, 95 % interval {low} to {high}"
         if self.trials == 1:
             requests = f", {low} to {high} by its number of requests" if self.low < self.high else ""
-            return f"{value} in the one trial that counts{requests}"
-        return f"{value}, {'95 % interval' if self.is_interval else f'{self.trials} trials'} {low} to {high}"
+            return f"{value} in the one trial that counts{requests}{self._needed()}"
+        return f"{value}, {self.trials} trials {low} to {high}{self._needed()}"
+
+    def _needed(self) -> str:
+        too_few = self.judgement is Judgement.UNDECIDED and self.trials < TRIALS_FOR_INTERVAL
+        return f"; {TRIALS_FOR_INTERVAL} trials are needed to tell" if too_few else ""
 
 
 @dataclass(frozen=True)
 class _Figure:
-    """What the trials of a cell say of one metric, in the objective's unit."""
+    """What the trials of a cell say of one metric, in the objective's unit.
 
-    value: float | None
-    bounds: Interval | None
-    is_interval: bool
-    trials: int
+    ``has_success`` is whether anything that it is about succeeded in any of them.
+    """
+
+    value: float | None = None
+    bounds: Interval | None = None
+    is_interval: bool = False
+    trials: int = 0
+    has_success: bool = False
 
 
 def judge_objectives(summary: RunSummary, objectives: Sequence[Objective]) -> tuple[JudgedObjective, ...]:
@@ -129,12 +139,17 @@ def _judged(cell: Cell, objective: Objective) -> JudgedObjective:
 
 
 def _judgement(cell: Cell, objective: Objective, figure: _Figure) -> Judgement:
-    """Met or missed where all of the interval, or all trials where there is none, lie on one side of the limit.
+    """Met or missed where all of the interval lies on one side of the limit; without an interval nothing is decided.
 
-    Trials that count without the figure, with no success for example, keep no limit; no trial at all shows nothing.
+    Where nothing succeeded in any counted trial, no interval is needed to say that a limit is missed. Trials that
+    count without the figure, with no success for example, keep no limit. No trial at all shows nothing.
     """
-    if figure.bounds is None:
-        return Judgement.MISSED if cell.counted else Judgement.UNDECIDED
+    if not cell.counted:
+        return Judgement.UNDECIDED
+    if not figure.has_success and (figure.value is None or not objective.is_met_by(figure.value)):
+        return Judgement.MISSED
+    if figure.bounds is None or not figure.is_interval:
+        return Judgement.UNDECIDED
     kept = [objective.is_met_by(bound) for bound in figure.bounds]
     if figure.trials < len(cell.counted):
         kept.append(False)
@@ -156,24 +171,27 @@ def _figure(cell: Cell, objective: Objective) -> _Figure:
     name = objective.step or (cell.requests.name if metric in _UNIT else WORKFLOW_STEP)
     part = next((part for part in cell.parts if part.name == name), None)
     if part is None:
-        return _Figure(None, None, False, 0)
+        return _Figure()
     if metric is Metric.FAILURES:
-        return _failures(part)
-    if metric is Metric.THROUGHPUT:
-        return _of_estimate(part.throughput_per_s)
-    return _of_estimate(getattr(part, f"{metric.value.replace('.', '_')}_ms"))
+        figure = _failures(part)
+    elif metric is Metric.THROUGHPUT:
+        figure = _of_estimate(part.throughput_per_s)
+    else:
+        figure = _of_estimate(getattr(part, f"{metric.value.replace('.', '_')}_ms"))
+    return replace(figure, has_success=part.failed < part.requests)
 
 
 def _of_estimate(one: Estimate) -> _Figure:
     if one.minimum is None or one.maximum is None:
-        return _Figure(None, None, False, 0)
-    return _Figure(one.value, one.interval or (one.minimum, one.maximum), one.interval is not None, one.trials)
+        return _Figure()
+    interval = one.cautious_interval
+    return _Figure(one.value, interval or (one.minimum, one.maximum), interval is not None, one.trials)
 
 
 def _failures(part: CombinedPart) -> _Figure:
     shares = [100 * failed / total for failed, total in part.failed_by_trial if total]
     if part.failure_share is None or not shares:
-        return _Figure(None, None, False, 0)
+        return _Figure()
     interval = part.failure_interval
     low, high = (100 * bound for bound in interval or wilson(part.failed, part.requests))
     bounds = (low, high) if interval else (min(low, *shares), max(high, *shares))

@@ -21,6 +21,7 @@ from iam_loadtest.analysis.comparison import (
 from iam_loadtest.analysis.contrast import Interval
 from iam_loadtest.analysis.load_model import is_open_model
 from iam_loadtest.analysis.margin import margins_of
+from iam_loadtest.analysis.resolution import TRIALS_TO_RANK
 from iam_loadtest.analysis.summary import RunSummary
 
 FAILURES_MARGIN = 0.01
@@ -50,13 +51,20 @@ class FailureChange:
 class RunComparison:
     """The cells that both runs have, compared, and those that only one has as (topology, workload).
 
-    In each comparison ``baseline`` and ``topology`` are the same name: it is the runs that differ.
+    In each comparison ``baseline`` and ``topology`` are the same name: it is the runs that differ. ``uncounted`` are
+    the cells of both of which no trial of one run counts.
     """
 
     comparisons: tuple[Comparison, ...]
     failures: tuple[FailureChange, ...]
     only_baseline: tuple[tuple[str, str], ...]
     only_candidate: tuple[tuple[str, str], ...]
+    uncounted: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def has_too_few_trials(self) -> bool:
+        """Whether no cell has trials enough of both runs: then nothing is said of the candidate, good or bad."""
+        return all(min(one.trials) < TRIALS_TO_RANK for one in self.comparisons)
 
     @property
     def is_worse(self) -> bool:
@@ -93,6 +101,7 @@ def compare_runs(baseline: RunSummary, candidate: RunSummary) -> RunComparison:
         tuple(_failures(ours[key], theirs[key]) for key in both),
         tuple(key for key in ours if key not in theirs),
         tuple(key for key in theirs if key not in ours),
+        tuple(key for key in both if not (ours[key].counted and theirs[key].counted)),
     )
 
 

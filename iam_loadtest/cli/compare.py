@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from iam_loadtest.cli import EXIT_INCONCLUSIVE, EXIT_OBJECTIVE
-from iam_loadtest.cli.options import counted
+from iam_loadtest.cli import EXIT_CANNOT, EXIT_INCONCLUSIVE, EXIT_OBJECTIVE, EXIT_TRIALS
 from iam_loadtest.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,9 +33,10 @@ def compare(baseline: Path, candidate: Path, allow: tuple[str, ...], strict: boo
     """Hold CANDIDATE_RUN against BASELINE_RUN, topology by topology and workload by workload.
 
     \b
-    Exit codes: 0 not shown to be worse (too few trials never show it); 4 worse beyond the margin; 5 inconclusive,
-    with --strict; 1 the runs are unlike: other workloads, load, users, provider or machine. What differs is
-    named with both values; --allow FIELD, such as --allow machine or --allow load.users, compares all the same.
+    Exit codes: 0 not shown to be worse; 4 worse beyond the margin; 3 a topology and workload has no counted trial
+    in one of the runs; 5 inconclusive, with --strict; 1 nothing can be compared: no topology and workload has three
+    counted trials in both runs, or the runs are unlike in workloads, load, users, provider or machine. What differs
+    is named with both values; --allow FIELD, such as --allow machine or --allow load.users, compares all the same.
     """
     from iam_loadtest.analysis.run_comparison import compare_runs  # noqa: PLC0415  scipy is slow to import
     from iam_loadtest.analysis.summary import summarise_run  # noqa: PLC0415  not needed for --help
@@ -52,6 +52,8 @@ def compare(baseline: Path, candidate: Path, allow: tuple[str, ...], strict: boo
         click.echo(json.dumps(_document(runs, found, comparison, code), indent=2, ensure_ascii=False))
     else:
         _print(runs, found, comparison)
+    if code == EXIT_CANNOT:
+        raise UserError(_too_few(runs[1], comparison))
     sys.exit(code)
 
 
@@ -74,14 +76,31 @@ def _alike(baseline: Path, candidate: Path, allow: tuple[str, ...]) -> tuple[tup
 
 
 def _exit_code(comparison: RunComparison, strict: bool) -> int:
+    """What weighs most: nothing to compare, a loss that is shown, cells without trials, then what is left open."""
+    if comparison.has_too_few_trials:
+        return EXIT_CANNOT
     if comparison.is_worse:
         return EXIT_OBJECTIVE
+    if comparison.uncounted:
+        return EXIT_TRIALS
     return EXIT_INCONCLUSIVE if strict and not comparison.is_conclusive else 0
+
+
+def _too_few(candidate: Run, comparison: RunComparison) -> str:
+    from iam_loadtest.analysis.resolution import TRIALS_TO_RANK  # noqa: PLC0415  scipy is slow to import
+
+    if not any(one.trials[1] for one in comparison.comparisons):
+        return f"{candidate.directory}: none of its trials counts, nothing is compared; its report names the reasons."
+    return (
+        f"{candidate.directory}: no topology and workload has {TRIALS_TO_RANK} counted trials in both runs, nothing is "
+        "compared; run more trials."
+    )
 
 
 def _print(runs: tuple[Run, Run], found: Likeness, comparison: RunComparison) -> None:
     from iam_loadtest.analysis.comparison import comparisons_made  # noqa: PLC0415  scipy is slow to import
     from iam_loadtest.analysis.likeness import unlike_words  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.report.comparisons import allowed_for  # noqa: PLC0415  not needed for --help
     from iam_loadtest.report.run_comparison import failure_lines, run_comparison_table  # noqa: PLC0415  slow to import
     from iam_loadtest.report.text_table import text_table  # noqa: PLC0415  not needed for --help
 
@@ -92,13 +111,17 @@ def _print(runs: tuple[Run, Run], found: Likeness, comparison: RunComparison) ->
     for line in failure_lines(comparison):
         click.echo(line)
     made = comparisons_made(comparison.comparisons)
-    click.echo(f"BETTER and WORSE allow for {counted(made, 'comparison')} by Holm's method.")
-    click.echo(_NOT_INTERLEAVED)
+    if made:
+        click.echo(f"{allowed_for(made)} {_NOT_INTERLEAVED}")
     for text in unlike_words(found.cautions):
         click.echo(f"Differs: {text}")
-    for name, cells in (("baseline", comparison.only_baseline), ("candidate", comparison.only_candidate)):
+    for words, cells in (
+        ("Only in the baseline", comparison.only_baseline),
+        ("Only in the candidate", comparison.only_candidate),
+        ("Without a counted trial in one of the runs", comparison.uncounted),
+    ):
         for topology, workload in cells:
-            click.echo(f"Only in the {name}: {topology} / {workload}")
+            click.echo(f"{words}: {topology} / {workload}")
 
 
 def _document(runs: tuple[Run, Run], found: Likeness, comparison: RunComparison, code: int) -> dict[str, Any]:
@@ -115,6 +138,7 @@ def _document(runs: tuple[Run, Run], found: Likeness, comparison: RunComparison,
         "failures": [{**asdict(one), "worse": one.is_worse} for one in comparison.failures],
         "only_in_baseline": [list(cell) for cell in comparison.only_baseline],
         "only_in_candidate": [list(cell) for cell in comparison.only_candidate],
+        "uncounted": [list(cell) for cell in comparison.uncounted],
         "worse": comparison.is_worse,
         "conclusive": comparison.is_conclusive,
         "exit_code": code,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iam_loadtest.analysis.comparison import Comparison, Verdict
+from iam_loadtest.analysis.comparison import Comparison, Verdict, comparisons_made
 from iam_loadtest.analysis.resolution import MAX_TRIALS_TO_RESOLVE
-from iam_loadtest.report.table import Column, Entry, Table, whole, words
+from iam_loadtest.report.table import Column, Entry, Table, ratio_entry, whole, words
 from iam_loadtest.report.text import NO_DATA, number, quoted
 
 
@@ -23,15 +23,31 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
         Column("Could show", True),
         Column("Trials to tell", True),
     )
-    ranked = sum(one.verdict is not None for one in comparisons)
+    return Table("comparisons", _caption(comparisons), columns, tuple(_row(one) for one in comparisons))
+
+
+def _caption(comparisons: Sequence[Comparison]) -> str:
     baseline = comparisons[0].baseline if comparisons else NO_DATA
-    caption = (
-        f"Ratio to {quoted(baseline)}: throughput of successful requests and p95 of whole chains. BETTER and WORSE "
-        f"allow for {ranked} comparisons by Holm's method; intervals hold for all topologies of a workload at once. "
+    what = f"Ratio to {quoted(baseline)}: throughput of successful requests and p95 of whole chains."
+    ranked = comparisons_made(comparisons)
+    if not ranked:
+        return f"{what} {NOT_RANKED_NOTE}"
+    return (
+        f"{what} {allowed_for(ranked)} Intervals hold for all topologies of a workload at once. "
         "Could show: half the interval's width; a true difference of that size is shown about every second time. "
         "Trials to tell: how many of each topology would resolve the margin at the spread seen."
+        f"{f' {NOT_RANKED_NOTE}' if ranked < len(comparisons) else ''}"
     )
-    return Table("comparisons", caption, columns, tuple(_row(one) for one in comparisons))
+
+
+NOT_RANKED_NOTE = "A row that is not ranked says why; it has no ratio, since one without an interval tells nothing."
+
+
+def allowed_for(ranked: int) -> str:
+    """What the verdicts allow for, in a sentence; empty where nothing is ranked."""
+    if ranked < 2:
+        return "BETTER and WORSE rest on the one comparison that was made." if ranked else ""
+    return f"BETTER and WORSE allow for {ranked} comparisons by Holm's method."
 
 
 def _row(one: Comparison) -> tuple[Entry, ...]:
@@ -39,7 +55,7 @@ def _row(one: Comparison) -> tuple[Entry, ...]:
         words(one.workload),
         words(one.topology),
         words(one.metric.name),
-        Entry(f"×{number(one.ratio)}" if one.ratio else NO_DATA, one.ratio),
+        ratio_entry(one.ratio),
         Entry(interval_words(one), one.low),
         Entry(verdict_words(one), mark=_MARKS.get(one.verdict, "") if one.verdict else "quiet"),
         Entry(NO_DATA if one.p_value is None else _p(one.p_value), one.p_value),

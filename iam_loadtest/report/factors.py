@@ -8,7 +8,7 @@ from iam_loadtest.analysis.demand import Carried
 from iam_loadtest.analysis.factor import FactorEffect, effects_made
 from iam_loadtest.analysis.objective import Judgement
 from iam_loadtest.report.metric import NAME_OF
-from iam_loadtest.report.table import Column, Entry, Table, figure, words
+from iam_loadtest.report.table import Column, Entry, Table, figure, ratio_entry, words
 from iam_loadtest.report.text import NO_DATA, listed, number, plural, quoted, with_range
 
 
@@ -38,7 +38,7 @@ def _effect_row(one: FactorEffect) -> tuple[Entry, ...]:
         words(f"{one.from_level} → {one.to_level}"),
         words(one.workload),
         words(one.metric.name),
-        Entry(f"×{number(one.ratio)}" if one.ratio else NO_DATA, one.ratio),
+        ratio_entry(one.ratio),
         Entry(interval_of(one), one.low),
         _effect_verdict(one),
         words("; ".join(f"{from_} → {to}" for from_, to in one.pairs) + surroundings_words(one.surroundings)),
@@ -112,7 +112,7 @@ def _demand_row(one: Carried) -> tuple[Entry, ...]:
         words(one.what),
         figure(one.demand_per_s),
         Entry(with_range(one.goodput), one.goodput.value),
-        Entry(NO_DATA if one.times is None else f"×{number(one.times)}", one.times),
+        ratio_entry(one.times),
         Entry(f"{number(bounds[0])}–{number(bounds[1])}" if bounds else NO_DATA, bounds and bounds[0]),
         Entry(one.objectives or "none set", mark="bad" if one.objectives is Judgement.MISSED else ""),
     )

@@ -33,10 +33,10 @@ def objective_table(entries: tuple[JudgedObjective, ...]) -> Table:
     )
     caption = (
         "Objectives of the scenario against the figure over the counted trials: geometric mean for latency and "
-        "throughput, all trials together for failures. Between: its 95 % interval, or the lowest and highest trial "
-        "where trials are too few or too far apart for one; of failures, never less than the number of requests leaves "
-        "open. Met and missed are said where all of that lies on one side of the limit; undecided is neither: run more "
-        "trials, or longer ones."
+        "throughput, all trials together for failures. Between: its 95 % interval, never narrower than the range of "
+        "unstable trials or than the number of requests leaves open; the range alone below three trials. Met "
+        "and missed are said where the whole interval lies on one side of the limit, or nothing succeeded at all; "
+        "undecided is neither: run more trials, three at least."
     )
     return Table("objectives-judged", caption, columns, tuple(_row(entry) for entry in entries))
 

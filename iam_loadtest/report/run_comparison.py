@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from iam_loadtest.analysis.contrast import Interval
 from iam_loadtest.analysis.run_comparison import RunComparison
-from iam_loadtest.report.comparisons import interval_words, verdict_words
-from iam_loadtest.report.table import Column, Entry, Table, words
-from iam_loadtest.report.text import NO_DATA, number, share
+from iam_loadtest.report.comparisons import NOT_RANKED_NOTE, interval_words, verdict_words
+from iam_loadtest.report.table import Column, Entry, Table, ratio_entry, words
+from iam_loadtest.report.text import NO_DATA, share
 
 
 def run_comparison_table(comparison: RunComparison) -> Table:
@@ -28,7 +28,7 @@ def run_comparison_table(comparison: RunComparison) -> Table:
             words(one.workload),
             words(one.topology),
             words(one.metric.name),
-            Entry(f"×{number(one.ratio)}" if one.ratio else NO_DATA, one.ratio),
+            ratio_entry(one.ratio),
             Entry(interval_words(one), one.low),
             Entry(NO_DATA if one.detectable is None else f"{one.detectable * 100:.1f} %", one.detectable),
             Entry(f"{one.trials[0]} and {one.trials[1]}", min(one.trials)),
@@ -38,7 +38,7 @@ def run_comparison_table(comparison: RunComparison) -> Table:
     )
     caption = (
         "Candidate over baseline. Could show: half the interval's width; a true difference of that size is shown about "
-        "every second time."
+        f"every second time. {NOT_RANKED_NOTE}"
     )
     return Table("run-comparison", caption, columns, rows)
 

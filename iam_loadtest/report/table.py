@@ -58,3 +58,8 @@ def whole(value: int | None) -> Entry:
 def percent(value: float | None) -> Entry:
     """A share as a percentage, marked where it is above zero."""
     return Entry(share(value), value, "bad" if value else "")
+
+
+def ratio_entry(value: float | None) -> Entry:
+    """A ratio as ×1.23."""
+    return Entry(NO_DATA if value is None else f"×{number(value)}", value)

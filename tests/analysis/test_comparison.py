@@ -126,7 +126,16 @@ def test_without_a_success_there_is_no_ratio() -> None:
         None,
         "“other” has trials without a success",
     )
-    assert (p95.ratio, p95.not_ranked) == (None, "“other” has 0 counted trials, 3 are needed")
+    assert (p95.ratio, p95.not_ranked) == (
+        None,
+        "“other” has 0 of 3 counted trials with a success, 3 are needed",
+    )
+
+
+def test_what_is_not_ranked_has_no_bare_ratio() -> None:
+    """Too few or unstable trials: a ratio without an interval would be read as a result."""
+    for candidate in (steady(200, 25)[:2], steady(200, 25, 0.5)):
+        assert [(one.ratio, one.low, bool(one.not_ranked)) for one in two(candidate)] == [(None, None, True)] * 2
 
 
 def test_trials_without_any_spread_are_told_apart_or_equivalent() -> None:

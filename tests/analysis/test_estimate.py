@@ -67,6 +67,19 @@ def test_trials_are_unstable_beyond_a_quarter_of_the_median_or_a_tenth_of_spread
     assert estimate(values).is_unstable is unstable
 
 
+@given(st.lists(st.floats(1e-3, 1e9), min_size=3, max_size=10))
+def test_the_cautious_interval_holds_every_unstable_trial(values: list[float]) -> None:
+    """It is that of stable trials where they are; two trials have none."""
+    one = estimate(values)
+    assert one.cautious_interval is not None
+    if one.is_unstable:
+        assert one.interval is None
+        assert one.cautious_interval[0] <= min(values) <= max(values) <= one.cautious_interval[1]
+    else:
+        assert one.cautious_interval == one.interval
+    assert estimate(values[:2]).cautious_interval is None
+
+
 @given(st.lists(st.floats(1e-3, 1e9), min_size=1, max_size=10))
 def test_the_mean_lies_within_the_range(values: list[float]) -> None:
     """Up to rounding."""

@@ -45,17 +45,40 @@ def test_the_interval_of_the_trials_decides(expect: str, value: float, found: Ju
 @pytest.mark.parametrize(
     ("trials", "found"),
     [
-        ([(100.0, 50.0)], Judgement.MET),
-        ([(100.0, 70.0)], Judgement.MISSED),
-        ([(100.0, 50.0), (100.0, 70.0)], Judgement.UNDECIDED),
-        ([(100.0, 20.0), (100.0, 30.0), (100.0, 58.0)], Judgement.MET),
-        ([(100.0, 20.0), (100.0, 30.0), (100.0, 62.0)], Judgement.UNDECIDED),
+        ([(100.0, 5.0)], Judgement.UNDECIDED),
+        ([(100.0, 700.0)], Judgement.UNDECIDED),
+        ([(100.0, 5.0), (100.0, 6.0)], Judgement.UNDECIDED),
+        ([(100.0, 700.0), (100.0, 800.0)], Judgement.UNDECIDED),
         ([(100.0, 50.0), (100.0, 50.0), (0.0, None)], Judgement.UNDECIDED),
+        ([(100.0, 50.0), (100.0, 50.0), (100.0, 50.0), (0.0, None)], Judgement.UNDECIDED),
     ],
 )
-def test_without_an_interval_every_trial_must_agree(trials: list[Figures], found: Judgement) -> None:
-    """`p95 < 60ms` with one or two trials, with unstable ones, and with one that had no success."""
+def test_without_an_interval_nothing_is_decided(trials: list[Figures], found: Judgement) -> None:
+    """`p95 < 60ms` with one or two trials, however far from the limit, and with one that had no success."""
     assert judgement("p95 < 60ms", trials) is found
+
+
+@pytest.mark.parametrize(
+    ("expect", "found"),
+    [
+        ("p95 < 130ms", Judgement.MET),
+        ("p95 < 110ms", Judgement.UNDECIDED),
+        ("p95 < 9ms", Judgement.UNDECIDED),
+        ("p95 < 7ms", Judgement.MISSED),
+    ],
+)
+def test_unstable_trials_are_judged_by_an_interval_as_wide_as_they_make_it(expect: str, found: Judgement) -> None:
+    """p95 of 20, 30, 58 ms: 8.6 to 123.7, by t of two degrees of freedom on the logs; they are not ranked."""
+    assert judgement(expect, [(100.0, 20.0), (100.0, 30.0), (100.0, 58.0)]) is found
+
+
+@pytest.mark.parametrize("trials", [1, 2, 3])
+@pytest.mark.parametrize("expect", ["p95 < 60ms", "failures < 1%", "throughput > 1/s"])
+def test_where_nothing_succeeded_every_limit_is_missed(expect: str, trials: int) -> None:
+    """That needs no interval: a pipeline with a single trial stops there."""
+    own = [trial_of("base", "access", i, (0.0, None), i, failed=100) for i in range(1, trials + 1)]
+    (found,) = objectives_about(make_cell("base", "access", own), [Objective(expect=expect)])
+    assert found.judgement is Judgement.MISSED
 
 
 def test_trials_without_a_success_miss_and_no_trial_shows_nothing() -> None:
@@ -73,23 +96,24 @@ def test_few_requests_without_a_failure_do_not_show_a_small_share() -> None:
 
 
 @pytest.mark.parametrize("trials", [1, 2])
-def test_fewer_trials_do_not_show_a_small_share_either(trials: int) -> None:
-    """None of 100 bounds the share at 3.7 %, none of 200 at 1.9 %: less than 1 % is open, less than 4 % is met."""
+def test_fewer_trials_show_no_share_at_all(trials: int) -> None:
+    """None of 100 bounds the share of a trial at 3.7 %; how far trials differ is not known."""
     own = [trial_of("base", "access", i, (0.0001, 50.0), i) for i in range(1, trials + 1)]
     found = objectives_about(
         make_cell("base", "access", own), [Objective(expect="failures < 1%"), Objective(expect="failures < 4%")]
     )
-    assert [one.judgement for one in found] == [Judgement.UNDECIDED, Judgement.MET]
+    assert [one.judgement for one in found] == [Judgement.UNDECIDED, Judgement.UNDECIDED]
     assert "95 % interval" not in found[0].describe()
+    assert found[0].describe().endswith("; 3 trials are needed to tell")
 
 
-def test_one_trial_of_many_failures_misses_and_says_what_its_requests_leave_open() -> None:
+def test_one_trial_of_many_failures_says_what_its_requests_leave_open() -> None:
     """Half of 200 requests: 43 to 57 %, by Wilson."""
     cell = make_cell("base", "access", [trial_of("base", "access", 1, (0.0001, 50.0), 1, failed=100)])
     (found,) = objectives_about(cell, [Objective(expect="failures < 1%")])
-    assert found.judgement is Judgement.MISSED
+    assert found.judgement is Judgement.UNDECIDED
     assert found.describe().endswith(
-        "it is 50% in the one trial that counts, 43.14 to 56.86% by its number of requests"
+        "it is 50% in the one trial that counts, 43.14 to 56.86% by its number of requests; 3 trials are needed to tell"
     )
 
 
@@ -105,12 +129,15 @@ def test_the_description_names_the_cell_and_what_was_seen() -> None:
     assert missed.describe() == "base / access: expected p95 < 10ms; it is 49.99 ms, 95 % interval 47.57 to 52.54 ms"
     assert unknown.describe() == "base / idle: expected p95 < 10ms; no counted trial has the figure"
     one = judge_objectives(summary_of({("base", "access"): [(1.0, 50.0)]}), [Objective(expect="p95 < 10ms")])[0]
-    assert one.describe() == "base / access: expected p95 < 10ms; it is 50 ms in the one trial that counts"
+    assert (
+        one.describe()
+        == "base / access: expected p95 < 10ms; it is 50 ms in the one trial that counts; 3 trials are needed to tell"
+    )
 
 
 def test_p99_9_may_be_an_objective() -> None:
-    """It is read, and looked up."""
-    assert judged("p99.9 < 1s", workload="access")[0][2] is Judgement.MISSED
+    """It is read, and looked up; these trials do not have it."""
+    assert judged("p99.9 < 1s", workload="access") == [("access", None, Judgement.UNDECIDED)]
 
 
 def test_objectives_are_read_from_run_json() -> None:

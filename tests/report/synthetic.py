@@ -85,7 +85,7 @@ def default_run() -> FakeRun:
 def write_fake_run(directory: Path, fake: FakeRun) -> Path:
     """Write the run's directory as the runner would and return it."""
     directory.mkdir(parents=True, exist_ok=True)
-    plan = _plan(fake)
+    plan = planned_trials(fake)
     write_run_info(directory, _info(fake, plan))
     for planned in plan:
         if planned.id not in fake.missing:
@@ -151,7 +151,8 @@ def write_samples(path: Path, rows: list[Sample]) -> None:
             writer.append(unpack(buffer.pack()), worker)
 
 
-def _plan(fake: FakeRun) -> tuple[PlannedTrial, ...]:
+def planned_trials(fake: FakeRun) -> tuple[PlannedTrial, ...]:
+    """Rounds over all cells, the even ones with the topologies in reverse."""
     planned: list[PlannedTrial] = []
     for trial in range(1, fake.trials + 1):
         names = list(fake.topologies) if trial % 2 else list(reversed(fake.topologies))
