@@ -32,6 +32,9 @@ LEVELS_FOR_CURVE = 3
 ALIKE = 0.20
 """Effects of several surroundings are put together unless their differences have a smaller p-value than this."""
 
+NOT_SAID = "not said"
+"""The level of a factor that a topology does not name."""
+
 _NOT_THE_DEPLOYMENT = frozenset({"factors", "description", "hooks", "issuer", "target"})
 
 
@@ -39,8 +42,9 @@ _NOT_THE_DEPLOYMENT = frozenset({"factors", "description", "hooks", "issuer", "t
 class FactorEffect:
     """What going from one level of a factor to another does to a metric, as a ratio with its 95 % interval.
 
-    ``pairs`` are the topologies it rests on, (from, to) each; with several pairs they differ in ``surroundings`` only
-    between pairs, and the effect is common to them. ``p_value`` is adjusted by Holm over all effects of the run.
+    ``pairs`` are the topologies it rests on, (from, to) each; with several the effect is common to them, and
+    ``pooled_over`` has the factors by which the pairs differ from each other, with their levels. ``surroundings`` are
+    the other factors, the same in all pairs. ``p_value`` is adjusted by Holm over all effects of the run.
     ``not_stated`` says why there is no ratio. ``is_shown`` is whether interval and p-value exclude chance.
     """
 
@@ -51,6 +55,7 @@ class FactorEffect:
     to_level: Level
     pairs: tuple[tuple[str, str], ...]
     surroundings: Mapping[str, Level] = field(default_factory=dict)
+    pooled_over: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)
     ratio: float | None = None
     low: float | None = None
     high: float | None = None
@@ -281,7 +286,17 @@ def _pooled(effects: Sequence[FactorEffect], found: Sequence[Contrast]) -> Facto
     between = sum(w * (log - middle) ** 2 for w, log in zip(weights, logs, strict=True)) / (len(logs) - 1)
     unlike = float(stats.f.sf(between / variance, len(logs) - 1, freedom))
     pairs = tuple(pair for one in effects for pair in one.pairs)
-    one = replace(effects[0], pairs=pairs, surroundings={}, ratio=None, low=None, high=None, p_value=None)
+    around, over = _surroundings_of([one.surroundings for one in effects])
+    one = replace(
+        effects[0],
+        pairs=pairs,
+        surroundings=around,
+        pooled_over=over,
+        ratio=None,
+        low=None,
+        high=None,
+        p_value=None,
+    )
     if unlike < ALIKE:
         least, most = min(found, key=lambda c: c.ratio).ratio, max(found, key=lambda c: c.ratio).ratio
         reason = f"it differs with the surroundings, from ×{least:.3g} to ×{most:.3g} (F test, p = {unlike:.2g})"
@@ -292,6 +307,16 @@ def _pooled(effects: Sequence[FactorEffect], found: Sequence[Contrast]) -> Facto
     return replace(
         one, ratio=math.exp(middle), low=math.exp(middle - half), high=math.exp(middle + half), p_value=p_value
     )
+
+
+def _surroundings_of(
+    own: Sequence[Mapping[str, Level]],
+) -> tuple[dict[str, Level], dict[str, tuple[Level, ...]]]:
+    """Factors that are the same in all surroundings, and those that differ with their levels in order."""
+    names = dict.fromkeys(name for one in own for name in one)
+    levels = {name: tuple(dict.fromkeys(one.get(name, NOT_SAID) for one in own)) for name in names}
+    same = {name: found[0] for name, found in levels.items() if len(found) == 1}
+    return same, {name: found for name, found in levels.items() if len(found) > 1}
 
 
 def _adjusted(found: Sequence[_Raw]) -> tuple[FactorEffect, ...]:

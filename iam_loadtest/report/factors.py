@@ -24,12 +24,25 @@ def effect_table(effects: Sequence[FactorEffect]) -> Table:
         Column("Verdict", wide=True),
         Column("Between", wide=True),
     )
-    caption = (
-        "Topologies that differ in one factor and in nothing else that is declared. A row without surroundings is the "
-        f"effect common to several pairs. Verdicts rest on {effects_made(effects)} effects, allowed for by Holm's "
-        "method."
-    )
-    return Table("factor-effects", caption, columns, tuple(_effect_row(one) for one in effects))
+    return Table("factor-effects", _effect_caption(effects), columns, tuple(_effect_row(one) for one in effects))
+
+
+def _effect_caption(effects: Sequence[FactorEffect]) -> str:
+    made = effects_made(effects)
+    sentences = [
+        "Each row is of one workload and compares topologies that differ in this factor and in nothing else that is "
+        "declared; in brackets the other factors, the same on both sides."
+    ]
+    if any(one.is_pooled for one in effects):
+        sentences.append(
+            "Pooled over: the mean of several such pairs, weighted by their precision, which differ from each other in "
+            "the factors named there; no workloads are pooled, nor pairs whose effects differ (F test)."
+        )
+    if made > 1:
+        sentences.append(f"Verdicts allow for {made} effects by Holm's method.")
+    if made < len(effects):
+        sentences.append("A row that is not stated says why.")
+    return " ".join(sentences)
 
 
 def _effect_row(one: FactorEffect) -> tuple[Entry, ...]:
@@ -41,7 +54,7 @@ def _effect_row(one: FactorEffect) -> tuple[Entry, ...]:
         ratio_entry(one.ratio),
         Entry(interval_of(one), one.low),
         _effect_verdict(one),
-        words("; ".join(f"{from_} → {to}" for from_, to in one.pairs) + surroundings_words(one.surroundings)),
+        words("; ".join(f"{from_} → {to}" for from_, to in one.pairs) + around_words(one)),
     )
 
 
@@ -65,6 +78,16 @@ def surroundings_words(surroundings: Mapping[str, object]) -> str:
     return f" ({listed})" if listed else ""
 
 
+def around_words(one: FactorEffect) -> str:
+    """The surroundings of an effect, and over what it was pooled; empty where there is neither."""
+    if not one.is_pooled:
+        return surroundings_words(one.surroundings)
+    over = [f"{name} {listed([str(level) for level in levels])}" for name, levels in one.pooled_over.items()]
+    pooled = f"pooled over {'; '.join(over)}" if over else f"pooled over {len(one.pairs)} pairs"
+    same = [f"{name} {level}" for name, level in one.surroundings.items()]
+    return f" ({'; '.join([*same, pooled])})"
+
+
 def effect_sentences(effects: Sequence[FactorEffect]) -> Iterator[tuple[str, str]]:
     """Each change of a factor with an effect that is shown: ``frontends 1 → 3``, ``throughput ×1.9 [1.7–2.1] ...``."""
     shown = [one for one in effects if one.is_shown and one.ratio and one.low and one.high]
@@ -80,8 +103,8 @@ def _widest(effects: Sequence[FactorEffect]) -> list[FactorEffect]:
 
 
 def _effect_words(one: FactorEffect) -> str:
-    around = "" if one.is_pooled else surroundings_words(one.surroundings)
-    return f"{NAME_OF[one.metric.name]} ×{number(one.ratio)} [{interval_of(one)}] under {one.workload}{around}"
+    ratio = f"{NAME_OF[one.metric.name]} ×{number(one.ratio)} [{interval_of(one)}]"
+    return f"{ratio} under {one.workload}{around_words(one)}"
 
 
 def demand_table(found: Sequence[Carried]) -> Table:

@@ -67,6 +67,8 @@ def _effect(one: FactorEffect) -> dict[str, Any]:
         "from": one.from_level,
         "to": one.to_level,
         "pairs": [list(pair) for pair in one.pairs],
+        "surroundings": dict(one.surroundings),
+        "pooled_over": {name: list(levels) for name, levels in one.pooled_over.items()},
         "ratio": rounded(one.ratio),
         "ci95_low": rounded(one.low),
         "ci95_high": rounded(one.high),

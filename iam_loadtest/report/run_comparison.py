@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iam_loadtest.analysis.contrast import Interval
 from iam_loadtest.analysis.run_comparison import RunComparison
 from iam_loadtest.report.comparisons import NOT_RANKED_NOTE, interval_words, verdict_words
 from iam_loadtest.report.table import Column, Entry, Table, ratio_entry, words
-from iam_loadtest.report.text import NO_DATA, share
+from iam_loadtest.report.text import NO_DATA, share_with_interval
 
 
 def run_comparison_table(comparison: RunComparison) -> Table:
@@ -44,16 +43,12 @@ def run_comparison_table(comparison: RunComparison) -> Table:
 
 
 def failure_lines(comparison: RunComparison) -> Iterator[str]:
-    """Each cell whose failure share is not zero in both runs."""
+    """Each cell whose failure share is not zero in both runs, with the 95 % intervals."""
     for one in comparison.failures:
         if one.baseline or one.candidate:
             old, new = (
-                _with_interval(one.baseline, one.baseline_interval),
-                _with_interval(one.candidate, one.candidate_interval),
+                share_with_interval(one.baseline, one.baseline_interval),
+                share_with_interval(one.candidate, one.candidate_interval),
             )
             worse = ": WORSE, at least one in a hundred more" if one.is_worse else ""
             yield f"Failed requests, {one.workload}, {one.topology}: {old} before, {new} now{worse}."
-
-
-def _with_interval(value: float | None, interval: Interval | None) -> str:
-    return f"{share(value)} [{share(interval[0])}, {share(interval[1])}]" if interval else share(value)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from iam_loadtest.analysis.contrast import Interval
 from iam_loadtest.report.chart_style import (
     HEAD_IN,
     ROW_IN,
@@ -27,11 +28,17 @@ LEGEND_IN = 0.19
 
 @dataclass(frozen=True)
 class ShareRow:
-    """One bar: its parts as shares of 1 in the order they are stacked, and the text at its end."""
+    """One bar: its parts as shares of 1 in the order they are stacked, the text at its end, and the sum's interval."""
 
     label: str
     parts: Mapping[str, float]
     text: str
+    interval: Interval | None = None
+
+    @property
+    def end(self) -> float:
+        """The share that the scale must reach."""
+        return max(sum(self.parts.values()), self.interval[1] if self.interval else 0)
 
 
 def share_figure(
@@ -49,7 +56,7 @@ def share_figure(
     figure, height_in = new_figure(title, caption, body_in, frame)
     axes = add_axes(figure, height_in, frame, frame.top, body_in)
     bare(axes)
-    axes.set_xlim(0, max((sum(row.parts.values()) for row in rows), default=0) * 104 or 1)
+    axes.set_xlim(0, max((row.end for row in rows), default=0) * 104 or 1)
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel(axis_label)
     axes.set_ylim(body_in, 0)
@@ -76,6 +83,8 @@ def _draw_row(axes: Axes, row: ShareRow, y: float, colours: Mapping[str, str]) -
     for name, part in row.parts.items():
         axes.barh(y, 100 * part, ROW_IN * 0.66, left=left, color=colours[name], edgecolor=INK, linewidth=0.3)
         left += 100 * part
+    if row.interval:
+        axes.hlines(y, 100 * row.interval[0], 100 * row.interval[1], colors=INK, linewidth=1.0)
     axes.text(1.02, y, row.text, transform=beside, va="center", fontweight="bold", fontsize=8.5)
 
 

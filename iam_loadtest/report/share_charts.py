@@ -11,7 +11,7 @@ from iam_loadtest.report.chart_style import Chart, draw
 from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.palette import NODES, node_colours, outcome_colour
 from iam_loadtest.report.share_chart import ShareRow, share_figure
-from iam_loadtest.report.text import NO_NODE, node_name, plural, share
+from iam_loadtest.report.text import NO_NODE, node_name, plural, share, share_with_interval
 from iam_loadtest.results.outcome import Outcome
 
 
@@ -26,8 +26,10 @@ def failure_chart(summary: RunSummary) -> Iterator[Chart]:
         (workload, [_failure_row(cell, failed) for cell in summary.of_workload(workload)])
         for workload in summary.workloads
     ]
-    caption = f"Counted trials of each cell together. Load: {load_words(summary)}."
-    words = [f"{cell.workload}, {cell.topology}: {share(cell.requests.failure_share)}" for cell in summary.cells]
+    intervals = any(cell.requests.failure_interval for cell in summary.cells)
+    line = "; the line is the 95 % interval of the whole share over trials" if intervals else ""
+    caption = f"Counted trials of each cell together{line}. Load: {load_words(summary)}."
+    words = [f"{cell.workload}, {cell.topology}: {_share_words(cell)}" for cell in summary.cells]
     alt = f"{title}, share of all requests. {'; '.join(words)}."
     note = "Share of all requests that started in the measured windows. What each outcome means stands in the table."
     colours = {name: outcome_colour(name) for name in failed}
@@ -38,7 +40,11 @@ def _failure_row(cell: Cell, failed: list[str]) -> ShareRow:
     requests = cell.requests
     counts = {name: requests.outcomes[name] for name in failed if requests.outcomes.get(name)}
     parts = {name: count / requests.requests for name, count in counts.items()}
-    return ShareRow(cell.topology, parts, share(requests.failure_share))
+    return ShareRow(cell.topology, parts, share(requests.failure_share), requests.failure_interval)
+
+
+def _share_words(cell: Cell) -> str:
+    return share_with_interval(cell.requests.failure_share, cell.requests.failure_interval)
 
 
 def backend_chart(summary: RunSummary) -> Iterator[Chart]:

@@ -96,9 +96,10 @@ def _combined_rows(cell: Cell, part: CombinedPart) -> Iterator[Row]:
     yield {"row": "geometric_mean", **common, **totals, **{name: _cell(e.value) for name, e in estimates.items()}}
     yield {"row": "minimum", **common, **{name: _cell(e.minimum) for name, e in estimates.items()}}
     yield {"row": "maximum", **common, **{name: _cell(e.maximum) for name, e in estimates.items()}}
-    if any(e.interval for e in estimates.values()):
-        for side, row in enumerate(("ci95_low", "ci95_high")):
-            yield {"row": row, **common, **{n: _cell(e.interval[side]) for n, e in estimates.items() if e.interval}}
+    intervals = {name: e.interval for name, e in estimates.items()} | {"failure_share": part.failure_interval}
+    known = {name: bounds for name, bounds in intervals.items() if bounds}
+    for side, row in enumerate(("ci95_low", "ci95_high") if known else ()):
+        yield {"row": row, **common, **{name: _cell(bounds[side]) for name, bounds in known.items()}}
 
 
 def _cell(value: float | None) -> object:

@@ -59,10 +59,13 @@ def _cell(cell: Cell) -> dict[str, Any]:
 
 
 def _combined(part: CombinedPart) -> dict[str, Any]:
+    low, high = part.failure_interval or (None, None)
     return {
         "requests": part.requests,
         "failed": part.failed,
         "failure_share": rounded(part.failure_share),
+        "failure_share_ci95_low": rounded(low),
+        "failure_share_ci95_high": rounded(high),
         "outcomes": dict(part.outcomes),
         **{name: _estimate(getattr(part, name)) for name in _estimates_of(part.name)},
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iam_loadtest.report.text import NO_DATA, count, number, share
+from iam_loadtest.report.text import NO_DATA, count, number, share_with_interval
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ def whole(value: int | None) -> Entry:
     return Entry(count(value), value)
 
 
-def percent(value: float | None) -> Entry:
-    """A share as a percentage, marked where it is above zero."""
-    return Entry(share(value), value, "bad" if value else "")
+def percent(value: float | None, interval: tuple[float, float] | None = None) -> Entry:
+    """A share as a percentage with its 95 % interval where it has one, marked where it is above zero."""
+    return Entry(share_with_interval(value, interval), value, "bad" if value else "")
 
 
 def ratio_entry(value: float | None) -> Entry:

@@ -34,7 +34,8 @@ def headline_table(summary: RunSummary) -> Table:
     )
     caption = (
         "Per workload and topology: successful requests and successful whole chains per second, latency of whole "
-        "successful chains, failed share of all requests. Geometric mean over counted trials [lowest–highest trial]."
+        "successful chains: geometric mean over counted trials [lowest–highest trial]. Failed: share of all requests, "
+        "counted trials together (its 95 % interval over trials)."
     )
     return Table("results", caption, columns, tuple(_headline_row(cell) for cell in summary.cells))
 
@@ -47,7 +48,7 @@ def _headline_row(cell: Cell) -> tuple[Entry, ...]:
         _estimate(cell.requests.throughput_per_s),
         _estimate(cell.chain.throughput_per_s),
         *(_estimate(one) for one in (cell.chain.p50_ms, cell.chain.p80_ms, cell.chain.p95_ms)),
-        percent(cell.requests.failure_share),
+        percent(cell.requests.failure_share, cell.requests.failure_interval),
         Entry(f"{len(cell.counted)} of {cell.planned}", len(cell.counted), "bad" if short else ""),
     )
 
@@ -142,7 +143,8 @@ def step_table(summary: RunSummary, topology: str, number: int) -> Table:
     ]
     caption = (
         "Single requests per step, and the whole chain (counted in chains, not requests). Geometric mean over counted "
-        "trials [lowest–highest trial]; requests and failures are totals of the counted trials."
+        "trials [lowest–highest trial]; requests and failures are totals of the counted trials (95 % interval over "
+        "trials)."
     )
     return Table(f"steps-{number}", caption, columns, tuple(rows))
 
@@ -155,7 +157,7 @@ def _step_row(workload: str, part: CombinedPart) -> tuple[Entry, ...]:
         whole(part.requests),
         _estimate(part.throughput_per_s),
         *(_estimate(one) for one in latencies),
-        percent(part.failure_share),
+        percent(part.failure_share, part.failure_interval),
     )
 
 

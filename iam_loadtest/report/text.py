@@ -42,6 +42,18 @@ def share(value: float | None) -> str:
     return f"{value * 100:.2f} %"
 
 
+def share_with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
+    """``1.62 % (1.10–2.14 %)``: a share and its 95 % interval in round brackets; the bound where it is none or all."""
+    if value is None or interval is None:
+        return share(value)
+    low, high = interval
+    if value == 0:
+        return f"0 % (below {math.ceil(high * 1e4) / 100:.2f} %)"
+    if value == 1:
+        return f"100 % (over {math.floor(low * 1e4) / 100:.2f} %)"
+    return f"{share(value)} ({low * 100:.2f}–{high * 100:.2f} %)"
+
+
 def with_range(one: Estimate) -> str:
     """The geometric mean with the lowest and highest trial in brackets; just the value where there is one trial."""
     if one.trials == 0:

@@ -108,6 +108,17 @@ def test_an_effect_that_is_the_same_in_all_surroundings_is_also_stated_for_all()
     assert common.low is not None
     assert effects[0].low is not None
     assert effects[0].low < common.low, "the interval of both is narrower"
+    assert common.pooled_over == {"db": ("galera", "replication")}
+    assert common.surroundings == {}
+
+
+def test_what_is_pooled_over_is_what_differs_between_the_pairs() -> None:
+    """Two databases, each without a VPN; a third pair does not say which database it has."""
+    factors = [{"frontends": n, "vpn": False, **db} for db in ({"db": "x"}, {"db": "y"}, {}) for n in (1, 3)]
+    run = run_of({f"t{i}": (own, 100.0 if i % 2 == 0 else 190.0) for i, own in enumerate(factors)})
+    common = next(one for one in throughput(factor_effects(run)) if one.is_pooled)
+    assert common.surroundings == {"vpn": False}
+    assert common.pooled_over == {"db": ("x", "y", "not said")}
 
 
 def test_an_effect_that_depends_on_the_surroundings_is_not_put_together() -> None:

@@ -57,6 +57,16 @@ def test_the_table_of_effects_names_the_pairs_it_rests_on(text: str) -> None:
     assert "not stated: the trials of “galera-200” differ too much from each other" in table
 
 
+def test_a_pooled_effect_says_over_what_it_was_pooled(text: str, study: ReportFiles) -> None:
+    """Of galera against replication at each latency; the caption says how, and that workloads are not pooled."""
+    table = text.split("### What each factor does")[1].split("###", maxsplit=1)[0]
+    pairs = "galera-0 → replication-0; galera-30 → replication-30; galera-100 → replication-100"
+    assert f"| {pairs} (pooled over latency_ms 0, 30 and 100) |" in table
+    assert "no workloads are pooled, nor pairs whose effects differ (F test)" in table
+    pooled = [one for one in json.loads(study.json.read_text())["effects"] if one["pooled_over"]]
+    assert {"latency_ms": [0, 30, 100]} in [one["pooled_over"] for one in pooled]
+
+
 def test_a_numeric_factor_has_a_curve_for_each_surroundings(study: ReportFiles) -> None:
     """Labelled by what tells them apart; every level is on the axis."""
     svg = (study.html.parent / "charts" / "curve_1.svg").read_text(encoding="utf-8")

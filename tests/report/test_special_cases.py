@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from iam_loadtest.analysis.part import ALL_REQUESTS
 from iam_loadtest.errors import UserError
 from iam_loadtest.report import ReportFiles, write_report
 from iam_loadtest.results.run import TEMPORARY_PREFIX
@@ -125,6 +127,39 @@ def test_unstable_trials_are_not_ranked(small_run: FakeRun, report_of: Report) -
     assert "Not ranked: the trials of “two” differ too much from each other." in text
     assert [cell["unstable"] for cell in _cells(files)] == [False, True]
     assert "throughput is" not in text
+
+
+def test_what_is_not_ranked_has_no_ratio_anywhere(small_run: FakeRun, report_of: Report) -> None:
+    """Neither in the page nor in Markdown nor in JSON, and no comparison is said to be allowed for."""
+    files = report_of(replace(small_run, trials=2))
+    reason = "“one” has 2 counted trials, 3 are needed"
+    row = f"| refresh_token | two | throughput | n/a | n/a | not ranked: {reason} | n/a | n/a | n/a |"
+    assert row in words(files)
+    assert "×" not in words(files).split("### Compared with the baseline")[1].split("###")[0]
+    table = files.html.read_text(encoding="utf-8").split('<table id="comparisons"')[1].split("<h3>")[0]
+    assert f"not ranked: {reason}" in table
+    assert "×" not in table
+    assert "allow for" not in table
+    found = json.loads(files.json.read_text())["comparisons"]
+    assert [(one["ratio"], one["not_ranked_because"]) for one in found] == [(None, reason)] * 2
+    assert "ratio_throughput" not in {path.stem for path in files.charts}
+
+
+def test_a_failure_share_stands_with_its_interval(small_run: FakeRun, report_of: Report) -> None:
+    """In the results, the details, the answer, the picture's words, CSV and JSON; one trial has none."""
+    topologies = {"one": FakeTopology(), "two": FakeTopology(failures={"timeout": 0.05})}
+    files = report_of(replace(small_run, topologies=topologies))
+    two = next(cell["requests"] for cell in _cells(files) if cell["topology"] == "two")
+    low, share, high = (two[f"failure_share{end}"] for end in ("_ci95_low", "", "_ci95_high"))
+    assert low < share < high
+    shown = f"{share * 100:.2f} % ({low * 100:.2f}–{high * 100:.2f} %)"
+    text = words(files)
+    assert text.count(shown) == 3
+    assert re.search(r"\| one \|.* 0 % \(below 0\.\d\d %\) \|", text)
+    assert f"refresh_token, two: {shown}" in files.html.read_text(encoding="utf-8")
+    rows = [row for row in csv.DictReader(files.csv.open()) if row["topology"] == "two" and row["step"] == ALL_REQUESTS]
+    found = {row["row"]: row["failure_share"] for row in rows if row["row"] != "trial"}
+    assert (float(found["ci95_low"]), float(found["ci95_high"])) == (low, high)
 
 
 def test_a_caution_stands_with_its_remedy_and_its_trials(small_run: FakeRun, report_of: Report) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from iam_loadtest.analysis.estimate import estimate
+from iam_loadtest.report.comparisons import allowed_for
 from iam_loadtest.report.load_model import _number
 from iam_loadtest.report.page import markdown_text
-from iam_loadtest.report.text import count, listed, number, plural, seconds, share, with_range
+from iam_loadtest.report.text import count, listed, number, plural, seconds, share, share_with_interval, with_range
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,30 @@ def test_an_estimate_shows_its_range_where_it_has_one() -> None:
     assert with_range(estimate([5.0])) == "5.00"
     assert with_range(estimate([90.0, 100.0, 110.0])) == "99.7 [90.0–110]"
     assert with_range(estimate([0.0, 10.0])) == "n/a [0–10.0]"
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "text"),
+    [
+        (None, None, "n/a"), (0.5, None, "50.00 %"), (0.0162, (0.011, 0.0214), "1.62 % (1.10–2.14 %)"),
+        (0.0, (0.0, 0.000234), "0 % (below 0.03 %)"), (1.0, (0.99876, 1.0), "100 % (over 99.87 %)"),
+        (0.00001, (0.0, 0.0004), "< 0.01 % (0.00–0.04 %)"),
+    ],
+)  # fmt: skip
+def test_a_share_shows_its_interval_where_it_has_one(
+    value: float | None, interval: tuple[float, float] | None, text: str
+) -> None:
+    """Bounds of none and of all are rounded to the safe side."""
+    assert share_with_interval(value, interval) == text
+
+
+def test_a_caption_counts_what_there_is() -> None:
+    """No comparison, one, and several."""
+    assert [allowed_for(number) for number in (0, 1, 4)] == [
+        "",
+        "BETTER and WORSE rest on the one comparison that was made.",
+        "BETTER and WORSE allow for 4 comparisons by Holm's method.",
+    ]
 
 
 def test_small_words() -> None:
