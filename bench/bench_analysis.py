@@ -1,10 +1,14 @@
 """How long the summary of a run takes, and how much memory, on generated data.
 
-    python bench/bench_analysis.py [--quick] [--trials 63] [--rows 60000000] [--keep DIRECTORY]
+    python bench/bench_analysis.py [--quick] [--trials 63] [--rows 60000000] [--rounds 2] [--keep DIRECTORY]
 
-A run is generated at half the rows and at all of them; each is summarised by a process of its own, so that its time and
-peak memory are its own. The full size is the study's: 63 trials and 60 million samples. ``--quick`` takes 3 million.
-Cost should grow with the rows: twice the rows, twice the CPU time (other load on the machine changes it little).
+Runs of the same layout are generated with a quarter of the rows, with half and with all of them. They are summarised in
+turn, every second round in reverse order, each time by a process of its own, so that time and peak memory are its own.
+The full size is the study's: 63 trials and 60 million samples. ``--quick`` takes 3 million.
+
+Where cost is linear, each further million rows takes the same CPU time, from a quarter to half and from half to all; what
+a run costs however small it is (starting Python, importing, a part of every trial) is in neither. The least of the rounds
+is taken: other work on the machine only ever adds.
 """
 
 from __future__ import annotations
@@ -17,7 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +45,11 @@ OUTCOMES = ["ok", "write_conflict", "stale_read", "timeout"]
 BACKENDS = ["node1", "node2", "node3"]
 RAMP_US, WINDOW_START_US, WINDOW_END_US = 50_000_000, 80_000_000, 680_000_000
 SEED = 20261122
+SIZES = {"quarter": 4, "half": 2, "whole": 1}
+"""What part of the rows each run has."""
+
+Figures = dict[str, float]
+"""Rows, peak_mib, seconds and cpu_s of one summary."""
 
 
 def generate(directory: Path, trials: int, rows: int) -> None:
@@ -110,32 +121,59 @@ def summarise(directory: Path) -> None:
     print(json.dumps({"rows": rows, "peak_mib": peak_mib, **took}))
 
 
-def measure(directory: Path, trials: int, rows: int) -> dict[str, float]:
-    """Figures of one size."""
+def generated(directory: Path, trials: int, rows: int) -> Path:
+    """A run of this size in a directory of its own."""
     started = time.perf_counter()
     directory.mkdir(parents=True, exist_ok=True)
     generate(directory, trials, rows)
     size_mib = sum(path.stat().st_size for path in directory.rglob("*.parquet")) / 2**20
     print(f"generated {rows:,} rows, {size_mib:,.0f} MiB, in {time.perf_counter() - started:.0f} s", flush=True)
+    return directory
+
+
+def measured(directory: Path) -> Figures:
+    """Figures of one summary, by a process of its own."""
     command = [sys.executable, str(Path(__file__)), "--summarise", str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
-    figures: dict[str, float] = json.loads(done.stdout)
+    figures: Figures = json.loads(done.stdout)
     print(
-        f"  summarised {figures['rows']:,} rows of {trials} trials in {figures['seconds']:.1f} s, "
-        f"{figures['cpu_s']:.1f} s of CPU, "
+        f"  {figures['rows']:,} rows in {figures['seconds']:.1f} s, {figures['cpu_s']:.1f} s of CPU, "
         f"peak memory {figures['peak_mib']:,.0f} MiB",
         flush=True,
     )
     return figures
 
 
+def in_turn(directories: Sequence[Path], rounds: int) -> list[list[Figures]]:
+    """The figures of each directory, round by round; every second round goes backwards."""
+    found: list[list[Figures]] = [[] for _ in directories]
+    for number in range(rounds):
+        order = range(len(directories)) if number % 2 == 0 else reversed(range(len(directories)))
+        for index in order:
+            found[index].append(measured(directories[index]))
+    return found
+
+
+def growth(found: Sequence[Sequence[Figures]]) -> Iterator[str]:
+    """CPU seconds per million rows at each size, then per further million from each size to the next."""
+    least = [min(own, key=lambda one: one["cpu_s"]) for own in found]
+    for one in least:
+        yield f"{one['rows']:>11,} rows: {one['cpu_s'] / one['rows'] * 1e6:.3f} s of CPU per million rows"
+    further = [
+        (more["cpu_s"] - fewer["cpu_s"]) / (more["rows"] - fewer["rows"]) * 1e6 for fewer, more in pairwise(least)
+    ]
+    yield f"each further million: {' s, then '.join(f'{cost:.3f}' for cost in further)} s of CPU"
+    yield f"ratio of the last to the first: ×{further[-1] / further[0]:.2f} (linear is ×1.00)"
+
+
 def main() -> None:
-    """Generate and measure two sizes."""
+    """Generate three sizes and summarise them in turn."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=63)
     parser.add_argument("--rows", type=int, default=60_000_000)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="3 million rows")
     parser.add_argument("--keep", type=Path, help="generate here and leave the runs behind")
     parser.add_argument("--summarise", type=Path, help=argparse.SUPPRESS)
@@ -147,15 +185,16 @@ def main() -> None:
     print(f"analysis of generated runs, {datetime.now(UTC):%Y-%m-%d}, {platform.python_version()}, seed {SEED}")
     with tempfile.TemporaryDirectory(prefix="bench-analysis-") as temporary:
         base = options.keep or Path(temporary)
-        half = measure(base / "half", options.trials, rows // 2)
-        whole = measure(base / "whole", options.trials, rows)
-    ratio = whole["cpu_s"] / half["cpu_s"]
-    lines = [f"CPU time at {whole['rows']:,} rows over {half['rows']:,}: ×{ratio:.2f} (linear would be ×2)"]
+        sizes = [generated(base / name, options.trials, rows // part) for name, part in SIZES.items()]
+        found = in_turn(sizes, options.rounds)
+    lines = list(growth(found))
     if not options.quick:
-        lines.append(f"goals: {whole['seconds']:.0f} of {GOAL_S} s, {whole['peak_mib']:,.0f} of {GOAL_MIB} MiB")
+        seconds = min(one["seconds"] for one in found[-1])
+        peak_mib = max(one["peak_mib"] for one in found[-1])
+        lines.append(f"goals: {seconds:.0f} of {GOAL_S} s, {peak_mib:,.0f} of {GOAL_MIB:,} MiB")
     print("\n".join(lines))
-    kept = {"trials": options.trials, "rows": rows}
-    print(f"\n{store('analysis', kept, {'half': half, 'whole': whole}, chr(10).join(lines))}")
+    kept = {"trials": options.trials, "rows": rows, "rounds": options.rounds}
+    print(f"\n{store('analysis', kept, dict(zip(SIZES, found, strict=True)), chr(10).join(lines))}")
 
 
 if __name__ == "__main__":

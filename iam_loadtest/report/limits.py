@@ -64,8 +64,8 @@ def _of_cautions(summary: RunSummary) -> Iterator[str]:
     if careful:
         kinds = listed(sorted({caution.kind for one in careful for caution in one.cautions}))
         yield (
-            f"{len(careful)} of {plural(len(summary.counted), 'counted trial')} {'carries' if len(careful) == 1 else 'carry'}"
-            f" a caution ({kinds}): the section on validity and generator health says what to do."
+            f"With a caution: {len(careful)} of {plural(len(summary.counted), 'counted trial')} ({kinds}). The section "
+            "on validity and generator health says what to do."
         )
 
 
