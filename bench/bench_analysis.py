@@ -6,9 +6,9 @@ Runs of the same layout are generated with a quarter of the rows, with half and 
 turn, every second round in reverse order, each time by a process of its own, so that time and peak memory are its own.
 The full size is the study's: 63 trials and 60 million samples. ``--quick`` takes 3 million.
 
-Where cost is linear, each further million rows takes the same CPU time, from a quarter to half and from half to all; what
-a run costs however small it is (starting Python, importing, a part of every trial) is in neither. The least of the rounds
-is taken: other work on the machine only ever adds.
+Where cost is linear, each further million rows takes the same CPU time, from a quarter to half and from half to all;
+what a run costs however small it is (starting Python, importing, a part of every trial) is in neither. The least of the
+rounds is taken: other work on the machine only ever adds.
 """
 
 from __future__ import annotations
