@@ -155,7 +155,7 @@ def test_a_failure_share_stands_with_its_interval(small_run: FakeRun, report_of:
     shown = f"{share * 100:.2f} % ({low * 100:.2f}–{high * 100:.2f} %)"
     text = words(files)
     assert text.count(shown) == 3
-    assert re.search(r"\| one \|.* 0 % \(below 0\.\d\d %\) \|", text)
+    assert re.search(r"\| one \|.* 0 % \(below \d\.\d\d %\) \|", text)
     assert f"refresh_token, two: {shown}" in files.html.read_text(encoding="utf-8")
     rows = [row for row in csv.DictReader(files.csv.open()) if row["topology"] == "two" and row["step"] == ALL_REQUESTS]
     found = {row["row"]: row["failure_share"] for row in rows if row["row"] != "trial"}
