@@ -71,7 +71,8 @@ def _rows(batch: pa.RecordBatch) -> Rows:
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
-    return np.asarray(column.to_numpy(zero_copy_only=False)).astype(np.int64)
+    """The values; by DLPack, since ``to_numpy`` imports pandas, which takes longer than a small report."""
+    return np.from_dlpack(column).astype(np.int64)
 
 
 def _codes(column: pa.Array) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:

@@ -40,6 +40,7 @@ _STYLE: Any = {
     "ytick.color": MUTED,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
+    "text.hinting": "no_autohint",
     "svg.fonttype": "none",
     "svg.hashsalt": "iam-loadtest",
 }
@@ -61,10 +62,19 @@ def draw(name: str, title: str, alt: str, note: str, make: Callable[[], Figure])
     """Draw with the common style and render both formats; names in the data are never read as mathematics."""
     with mpl.rc_context(_STYLE):
         figure = make()
-        svg, png = io.StringIO(), io.BytesIO()
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
-    return Chart(name, title, alt, note, svg.getvalue(), png.getvalue())
+        return Chart(name, title, alt, note, _svg(figure), _png(figure))
+
+
+def _svg(figure: Figure) -> str:
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return file.getvalue()
+
+
+def _png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    return file.getvalue()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iam_loadtest.report import ReportFiles, chart_style, write_report
+from iam_loadtest.report import ReportFiles, chart_style, write, write_report
 
 from .synthetic import FakeRun, default_run, write_fake_run
 
@@ -19,11 +19,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def small_pictures() -> Iterator[None]:
-    """PNG files of few pixels: nothing here looks at them, and they take most of a report's time."""
+def no_pictures() -> Iterator[None]:
+    """PNG files without content: drawing them takes half of a report's time. test_charts draws one by itself."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chart_style, "PNG_DPI", 40)
+        patch.setattr(chart_style, "_png", lambda _: b"")
         yield
+
+
+@pytest.fixture
+def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports of words and tables alone, where a test is about nothing else."""
+    monkeypatch.setattr(write, "all_charts", lambda *_: [])
 
 
 @pytest.fixture(scope="session")

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from iam_loadtest.report import ReportFiles
+from iam_loadtest.analysis.estimate import estimate
+from iam_loadtest.report import ReportFiles, chart_style
 from iam_loadtest.report.chart_style import shortened
 from iam_loadtest.report.distribution_chart import spread, tail_position
+from iam_loadtest.report.dot_chart import DotGroup, DotRow, dot_figure
 from iam_loadtest.report.forest_chart import ticks
+from iam_loadtest.report.palette import Look
 
 from .synthetic import FakeRun, FakeTopology
 
+PNG = chart_style._png
 Report = Callable[[FakeRun], ReportFiles]
 
 
@@ -27,6 +32,19 @@ def texts(files: ReportFiles, name: str) -> list[str]:
 def drawn(files: ReportFiles) -> set[str]:
     """The names of all charts."""
     return {path.stem for path in files.charts}
+
+
+def test_a_picture_is_as_wide_as_it_is_meant_to_be_and_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """4.4 inches at 160 dots each; no moment and no chance is in the file."""
+    monkeypatch.setattr(chart_style, "_png", PNG)
+    groups = [DotGroup("access", (DotRow("one", Look("#0072b2", "o", 0), estimate([1.0, 1.1, 1.2])),))]
+    one, two = (
+        chart_style.draw("x", "A chart", "", "", lambda: dot_figure("A chart", "ms", "Caption", groups)).png
+        for _ in range(2)
+    )
+    assert one == two
+    assert one.startswith(b"\x89PNG")
+    assert struct.unpack(">I", one[16:20]) == (704,)
 
 
 def test_the_tail_of_the_percentile_axis_is_as_long_as_its_middle() -> None:

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 
 from iam_loadtest.cli import cli
 from iam_loadtest.errors import UserError
-from iam_loadtest.report import ReportFiles
 
 from .synthetic import FakeRun, write_fake_run
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_the_newest_run_is_reported_when_none_is_named(small_run: FakeRun, tmp_path: Path) -> None:
     """The command prints what counts, a table without trailing blanks, and the paths."""
     run = write_fake_run(tmp_path / "reports" / "run", replace(small_run, trials=1))
@@ -32,6 +32,7 @@ def test_the_newest_run_is_reported_when_none_is_named(small_run: FakeRun, tmp_p
     assert (run / "report.html").is_file()
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_every_named_run_is_reported(small_run: FakeRun, tmp_path: Path) -> None:
     """One after the other."""
     runs = [write_fake_run(tmp_path / name, replace(small_run, trials=1)) for name in ("a", "b")]
@@ -56,8 +57,14 @@ def test_help_does_not_import_what_is_slow() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_a_report_needs_no_pyplot_and_no_pandas(finished: ReportFiles) -> None:
-    """No window system is asked for, and no global state is kept."""
-    script = "import sys, iam_loadtest.report; print([n for n in ('matplotlib.pyplot', 'pandas') if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+def test_a_report_needs_no_pyplot_and_no_pandas(small_run: FakeRun, tmp_path: Path) -> None:
+    """No window system is asked for, no global state is kept, and reading samples imports nothing slow."""
+    run = write_fake_run(tmp_path / "run", replace(small_run, trials=1))
+    script = (
+        "import sys, pathlib, iam_loadtest.report\n"
+        "from iam_loadtest.analysis.summary import summarise_directory\n"
+        "summarise_directory(pathlib.Path(sys.argv[1]))\n"
+        "print([n for n in ('matplotlib.pyplot', 'pandas') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(run)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

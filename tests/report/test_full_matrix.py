@@ -21,7 +21,7 @@ TOPOLOGIES = {
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> ReportFiles:
     """Seven topologies, three workloads, three trials; failures, nodes and a factor, so that every chart is drawn."""
-    fake = replace(default_run(), topologies=TOPOLOGIES, users=4, window_s=4.0)
+    fake = replace(default_run(), topologies=TOPOLOGIES, users=2, window_s=2.0)
     return write_report(write_fake_run(tmp_path_factory.mktemp("runs") / "matrix", fake))
 
 

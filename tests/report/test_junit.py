@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from iam_loadtest.report import ReportFiles, write_report
 from iam_loadtest.results.trial import TrialStatus
 
@@ -75,6 +77,7 @@ def test_a_run_without_objectives_has_its_trials(finished: ReportFiles) -> None:
     assert {case.attrib["time"] for case in root.iter("testcase")} == {"12.000"}
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_objectives_are_cases_of_their_topology_and_workload(small_run: FakeRun, tmp_path: Path) -> None:
     """A missed one says what was expected and what was seen."""
     run = write_fake_run(tmp_path / "run", small_run)
@@ -94,6 +97,7 @@ def test_objectives_are_cases_of_their_topology_and_workload(small_run: FakeRun,
     )
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_trials_that_do_not_count_are_errors_and_missing_ones_are_skipped(
     small_run: FakeRun, report_of: Report
 ) -> None:
@@ -108,6 +112,7 @@ def test_trials_that_do_not_count_are_errors_and_missing_ones_are_skipped(
     assert len(found) == 6
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_what_xml_cannot_hold_is_replaced(small_run: FakeRun, report_of: Report) -> None:
     """A server's error text may hold anything."""
     reason = '<bell \x07 & "quotes" \']]>\x00'

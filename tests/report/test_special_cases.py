@@ -111,6 +111,7 @@ def test_without_any_success_throughput_is_zero_and_latency_not_known(small_run:
     assert "Over 1 % of requests failed with “two” under refresh_token: what failed" in text
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_every_request_failed_everywhere(small_run: FakeRun, report_of: Report) -> None:
     """Then the answer says exactly that."""
     topologies = {"one": FakeTopology(failures={"timeout": 1.0})}
@@ -162,6 +163,7 @@ def test_a_failure_share_stands_with_its_interval(small_run: FakeRun, report_of:
     assert (float(found["ci95_low"]), float(found["ci95_high"])) == (low, high)
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_a_caution_stands_with_its_remedy_and_its_trials(small_run: FakeRun, report_of: Report) -> None:
     """The same caution of two trials stands once."""
     caution = Caution("generator", "The busiest worker used 97 % of its core.", "Use more workers.")
@@ -171,6 +173,7 @@ def test_a_caution_stands_with_its_remedy_and_its_trials(small_run: FakeRun, rep
     assert f"({IDS[0]}, {IDS[1]})" in text
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_samples_that_are_gone_take_their_trial_out(small_run: FakeRun, tmp_path: Path) -> None:
     """With the reason, while the others are reported."""
     run = write_fake_run(tmp_path / "run", small_run)
@@ -180,6 +183,7 @@ def test_samples_that_are_gone_take_their_trial_out(small_run: FakeRun, tmp_path
     assert "samples.parquet is missing" in text
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_what_a_killed_runner_left_is_ignored(small_run: FakeRun, tmp_path: Path) -> None:
     """A whole trial's files under the name of a trial in progress, and an empty directory: both trials are missing."""
     run = write_fake_run(tmp_path / "run", small_run)
@@ -207,6 +211,7 @@ def test_charts_that_are_no_longer_drawn_are_removed(small_run: FakeRun, tmp_pat
     assert (run / "charts" / "throughput.svg").exists()
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_optional_parts_of_the_scenario_may_be_missing(small_run: FakeRun, tmp_path: Path) -> None:
     """A run.json with a bare scenario gives a report."""
     run = write_fake_run(tmp_path / "run", small_run)
@@ -216,6 +221,7 @@ def test_optional_parts_of_the_scenario_may_be_missing(small_run: FakeRun, tmp_p
     assert "6 of 6 planned trials count: 2 topologies under 1 workload; closed model." in words(write_report(run))
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_objectives_are_judged_per_cell(small_run: FakeRun, tmp_path: Path) -> None:
     """Met and missed stand in the table; what nobody can read is left out."""
     run = write_fake_run(tmp_path / "run", small_run)
@@ -234,6 +240,7 @@ def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
         write_report(tmp_path)
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_a_directory_that_cannot_hold_charts_is_refused(small_run: FakeRun, tmp_path: Path) -> None:
     """A file is in the way."""
     run = write_fake_run(tmp_path / "run", replace(small_run, trials=1))
@@ -242,6 +249,7 @@ def test_a_directory_that_cannot_hold_charts_is_refused(small_run: FakeRun, tmp_
         write_report(run)
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_the_csv_of_a_trial_without_figures_names_it(small_run: FakeRun, report_of: Report) -> None:
     """One row with its status, and nothing invented."""
     files = report_of(replace(small_run, endings={IDS[0]: (TrialStatus.FAILED, "the IAM is down")}))
@@ -254,6 +262,7 @@ def _cells(files: ReportFiles) -> list[dict]:  # type: ignore[type-arg]  plain J
     return found
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_what_became_of_stale_reads_is_counted_over_the_trials(small_run: FakeRun, tmp_path: Path) -> None:
     """Two trials of one topology had some; the other topology has no row."""
     run = write_fake_run(tmp_path, small_run)
