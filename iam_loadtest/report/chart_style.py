@@ -40,7 +40,6 @@ _STYLE: Any = {
     "ytick.color": MUTED,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
-    "text.hinting": "no_autohint",
     "svg.fonttype": "none",
     "svg.hashsalt": "iam-loadtest",
 }
