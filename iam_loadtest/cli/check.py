@@ -13,6 +13,9 @@ from iam_loadtest.cli import EXIT_CANNOT
 from iam_loadtest.cli.options import scenario_argument
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_loadtest.runner.checking import CheckedRow
     from iam_loadtest.scenario.model import Scenario
 
 
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
 @scenario_argument()
 @click.option("--only", "topologies", multiple=True, metavar="TOPOLOGY", help="Only this topology. Repeatable.")
 def check(scenario: Path, topologies: tuple[str, ...]) -> None:
-    """Reach every topology of SCENARIO, get every token once, verify one. Exit code 1 where something fails."""
+    """Reach every topology of SCENARIO and walk every workload once. Exit code 1 where something fails.
+
+    Says of each request what was sent, with secrets masked, and answered, and of a refusal the likely cause and remedy.
+    """
     from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
     from iam_loadtest.flow.need import require_what_is_needed  # noqa: PLC0415  not needed for --help
     from iam_loadtest.scenario.load_file import load_scenario  # noqa: PLC0415  not needed for --help
@@ -50,23 +56,22 @@ def _check_topology(scenario: Scenario, topology: str, directory: Path) -> bool:
 
 
 def _check_workloads(scenario: Scenario, topology: str, issuer: str, directory: Path) -> bool:
-    from iam_loadtest.flow.prepare import prepare_workload  # noqa: PLC0415  not needed for --help
-    from iam_loadtest.runner.preflight import Preflight  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.runner.checking import check_workloads  # noqa: PLC0415  not needed for --help
 
     all_good = True
-    with Preflight(issuer, scenario.target_of(topology), directory) as preflight:
-        preflight.await_health()
-        endpoints = preflight.discover()
-        for name in dict.fromkeys(chain for tried in scenario.tried_workloads for chain in scenario.chains_of(tried)):
-            checked, tokens = preflight.walk(prepare_workload(scenario, name, endpoints, directory))
-            for step in checked:
-                good = step.outcome == "ok"
-                all_good = all_good and good
-                note = f"  {step.detail}" if step.detail else ""
-                status = str(step.status or "-")
-                click.echo(
-                    f"  {name:<12} {step.step:<18} {status:>3}  {step.latency_s * 1000:7.1f} ms  {step.outcome}{note}"
-                )
-            if tokens is not None:
-                click.echo(f"  {name:<12} {'token':<18} {preflight.verify(tokens, endpoints)}")
+    for row in check_workloads(scenario, topology, issuer, directory):
+        all_good = all_good and (row.is_good or not row.is_needed)
+        for line in _lines(row):
+            click.echo(line)
     return all_good
+
+
+def _lines(row: CheckedRow) -> Iterator[str]:
+    """The row itself, then what was sent and answered and, where it failed, what to do."""
+    status = f"{row.status or '-':>3}  " if row.latency_s is not None else ""
+    latency = f"{row.latency_s * 1000:7.1f} ms  " if row.latency_s is not None else ""
+    yield f"  {row.workload:<12} {row.step:<18} {status}{latency}{row.said}"
+    notes = {"sent": row.sent, "answered": row.answered}
+    if row.cause is not None:
+        notes |= {"likely": row.cause.cause, "remedy": row.cause.remedy}
+    yield from (f"      {name:<9} {text}" for name, text in notes.items() if text)

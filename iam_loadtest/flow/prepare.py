@@ -60,7 +60,7 @@ def prepare_chain(
     """As :func:`prepare_workload`, of a chain that need not be one of the scenario's workloads."""
     acting = dict.fromkeys(scenario.steps[step].client for step in noun.chain)
     clients = {
-        actor: None if actor is None else _credentials(scenario.clients[actor], endpoints, directory, environ)
+        actor: None if actor is None else client_credentials(scenario.clients[actor], endpoints, directory, environ)
         for actor in acting
     }
     prime, steps = (
@@ -83,9 +83,10 @@ def load_users(users: Users, directory: Path, environ: Mapping[str, str] = os.en
     return [UserLogin(users.pattern.replace("{n}", str(n)), password) for n in range(users.first, users.last + 1)]
 
 
-def _credentials(
-    client: Client, endpoints: Endpoints, directory: Path, environ: Mapping[str, str]
+def client_credentials(
+    client: Client, endpoints: Endpoints, directory: Path, environ: Mapping[str, str] = os.environ
 ) -> ClientCredentials:
+    """The client as it authenticates at these endpoints; raises SecretMissingError or BadKeyError."""
     secret = client.secret.resolve(directory, environ) if client.secret else ""
     if not client.auth.has_assertion:
         return ClientCredentials(client.id, secret, client.auth)

@@ -23,6 +23,7 @@ class Endpoints:
     """Where a provider answers. Optional endpoints are None where the provider has none.
 
     ``mutual_tls`` are the aliases for clients that show a certificate, as they stand in the document: not checked yet.
+    ``auth_methods`` and ``grants`` are what it says to offer, nothing where it does not say.
     """
 
     issuer: str
@@ -32,7 +33,10 @@ class Endpoints:
     userinfo: str | None = None
     revocation: str | None = None
     authorization: str | None = None
+    device_authorization: str | None = None
     mutual_tls: tuple[tuple[str, str], ...] = ()
+    auth_methods: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
 
     def for_mutual_tls(self) -> Endpoints:
         """Where clients that show a certificate go (RFC 8705 section 5); raises DiscoveryError for another host."""
@@ -70,6 +74,9 @@ def parse_discovery(document: object, issuer: str) -> Endpoints:
         userinfo=_optional(document, "userinfo_endpoint", issuer),
         revocation=_optional(document, "revocation_endpoint", issuer),
         authorization=_optional(document, "authorization_endpoint", issuer),
+        device_authorization=_optional(document, "device_authorization_endpoint", issuer),
+        auth_methods=_texts(document, "token_endpoint_auth_methods_supported"),
+        grants=_texts(document, "grant_types_supported"),
         mutual_tls=tuple(_aliases(document.get("mtls_endpoint_aliases"))),
     )
 
@@ -86,8 +93,12 @@ def _refuse_unsigned(document: Mapping[str, Any]) -> None:
 
 
 def _algorithms(document: Mapping[str, Any], key: str) -> list[str]:
+    return [name.lower() for name in _texts(document, key)]
+
+
+def _texts(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
     found = document.get(key)
-    return [name.lower() for name in found if isinstance(name, str)] if isinstance(found, list) else []
+    return tuple(name for name in found if isinstance(name, str)) if isinstance(found, list) else ()
 
 
 def _required(document: Mapping[str, Any], key: str) -> str:

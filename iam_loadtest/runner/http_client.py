@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ class HttpClient:
     """One session of requests against a target; the environment's proxies and netrc are not used."""
 
     def __init__(self, target: Target, directory: Path) -> None:
+        self.skew_s: float | None = None
         self._target = target
         self._session = requests.Session()
         self._session.trust_env = False
@@ -72,6 +75,7 @@ class HttpClient:
             body = b""
             while len(body) <= MAX_BODY_BYTES and (part := answer.raw.read1(MAX_BODY_BYTES, decode_content=True)):
                 body += part
+            self.skew_s = _skew_s(answer.headers.get("Date", ""))
             return answer, body
 
     def _send_hop(self, request: Request, is_elsewhere: bool) -> Response:
@@ -102,6 +106,14 @@ class HttpClient:
             location=answer.headers.get("Location", ""),
             set_cookies=tuple(answer.raw.headers.getlist("Set-Cookie")),
         )
+
+
+def _skew_s(date: str) -> float | None:
+    """How far this clock is ahead of the one that a Date header tells, which has no parts of seconds."""
+    try:
+        return time.time() - parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None
 
 
 def transport_failure(error: Exception) -> Response:

@@ -17,6 +17,7 @@ from iam_loadtest.flow.prepare import ReadyWorkload
 from iam_loadtest.flow.redirect import without_secrets
 from iam_loadtest.oidc.discovery import DiscoveryError, Endpoints, discovery_url, parse_discovery
 from iam_loadtest.oidc.redact import redact
+from iam_loadtest.oidc.shown import shown_answer, shown_request
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES, Tokens
 from iam_loadtest.oidc.verify import BadTokenError, verify_access_token
 from iam_loadtest.results.outcome import Outcome
@@ -33,13 +34,15 @@ _PATIENT_S = 5.0
 
 @dataclass(frozen=True)
 class CheckedStep:
-    """One step as the preflight saw it."""
+    """One step as the preflight saw it; ``sent`` and ``answered`` are fit to be shown."""
 
     step: str
     outcome: Outcome
     status: int
     latency_s: float
     detail: str = ""
+    sent: str = ""
+    answered: str = ""
 
 
 class UntrustedAnswerError(TrialFailedError):
@@ -59,6 +62,11 @@ class Preflight:
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
+
+    @property
+    def skew_s(self) -> float | None:
+        """How far this clock is ahead of the server's, by its last answer; None where it does not say."""
+        return self._client.skew_s
 
     def await_health(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Return once the health URL answers 2xx; raises TrialFailedError with the last thing seen."""
@@ -105,7 +113,10 @@ class Preflight:
             if judged.outcome is Outcome.STALE_READ and time.perf_counter() < patient_until:
                 time.sleep(_POLL_S)
                 return exchange(request if request.renew is None else request.renew())
-            checked.append(CheckedStep(request.step, judged.outcome, response.status, latency_s, judged.detail))
+            sent = shown_request(request.method, request.url, request.headers, request.body)
+            answered = shown_answer(response.status, response.body if request.visit is None else b"")
+            seen = (request.step, judged.outcome, response.status, latency_s, judged.detail)
+            checked.append(CheckedStep(*seen, sent, answered))
             if isinstance(judged.answer, Tokens):
                 last.append(judged.answer)
             return judged.outcome, judged.answer

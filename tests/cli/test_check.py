@@ -44,16 +44,22 @@ def scenario(directory: Path, issuer: str, secret: str = "secret") -> Path:
 def test_every_step_of_every_workload_is_walked(
     issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Six requests and three tokens on a built-in IAM that is started for it, and on one that is there already."""
+    """Six requests and three tokens on a built-in IAM that is started for it, and on one that is there already.
+
+    The first token is introspected, too. What was sent and answered stands below each request, without its secrets.
+    """
     path = scenario(tmp_path, issuer)
     called = call(capsys, "check", path, "--only", "built-in", "--only", "there")
     assert (called.code, called.err) == (0, "")
-    lines = called.out.splitlines()
-    assert lines[10] == f"there: {issuer}"
-    for block in (lines[1:10], lines[11:]):
+    notes = [line for line in called.out.splitlines() if line.startswith("      ")]
+    lines = [line for line in called.out.splitlines() if line not in notes]
+    assert lines[12] == f"there: {issuer}"
+    for block in (lines[1:12], lines[13:]):
         assert [line.split()[:2] for line in block] == [
+            ["issuer", "discovery"],
             ["access", "issue"],
             ["access", "token"],
+            ["access", "(introspection)"],
             ["refresh", "issue"],
             ["refresh", "refresh"],
             ["refresh", "token"],
@@ -62,8 +68,13 @@ def test_every_step_of_every_workload_is_walked(
             ["workflow", "exchange"],
             ["workflow", "token"],
         ]
-        assert all(line.endswith(" ok") for line in block if line.split()[1] != "token")
+        assert all(line.endswith(" ok") for line in block if line.split()[1] not in {"token", "discovery"})
         assert all("signature, issuer and expiry are right" in line for line in block if line.split()[1] == "token")
+    assert notes[0].split()[:3] == ["sent", "POST", "/token"]
+    assert notes[0].endswith("grant_type=client_credentials Authorization=Basic client-cred:***")
+    assert notes[1].split()[:3] == ["answered", "access_token=***", "token_type=Bearer"]
+    assert any("username=test_100 password=***" in line and "client_secret=***" in line for line in notes)
+    assert "eyJ" not in called.out
 
 
 def test_a_topology_that_is_down_fails_alone(issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,8 +95,11 @@ def test_a_wrong_secret_is_refused_and_not_shown(
     monkeypatch.setenv("WRONG_SECRET", "hunter2")
     called = call(capsys, "check", scenario(tmp_path, issuer, "${WRONG_SECRET}"), "--only", "there")
     assert called.code == 1
-    issue = called.out.splitlines()[1].split()
+    lines = called.out.splitlines()
+    issue = lines[2].split()
     assert [*issue[:3], issue[5]] == ["access", "issue", "401", "refused"]
+    assert [line.split()[0] for line in lines[3:7]] == ["sent", "answered", "likely", "remedy"]
+    assert "the client's method at the IAM is not client_secret_basic, its secret is another one" in lines[5]
     assert "workflow     exchange" in called.out
     assert "hunter2" not in called.out + called.err
 

@@ -1,0 +1,218 @@
+"""What a refusal most likely comes from, and what to do about it. Guesses of experience: each says what it rests on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from iam_loadtest.oidc.client_auth import AuthMethod
+from iam_loadtest.oidc.discovery import Endpoints
+from iam_loadtest.oidc.grant import Grant
+from iam_loadtest.oidc.request_kind import RequestKind
+from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.runner.preflight import CheckedStep
+from iam_loadtest.scenario.client import Client
+from iam_loadtest.scenario.step import Step
+
+SKEW_S = 5.0
+"""A clock that is further off than this is worth a word."""
+_REGISTERED = {AuthMethod.BASIC: "client_secret_basic", AuthMethod.POST: "client_secret_post"}
+_OFFLINE = "offline_access"
+
+
+class Cause(NamedTuple):
+    """Both in a few words; ``remedy`` begins with a verb."""
+
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A step that failed, with all that may tell why. ``subject_client`` is whose token is exchanged, where known.
+
+    ``skew_s`` is how far this clock is ahead of the server's, None where it does not say.
+    """
+
+    checked: CheckedStep
+    step: Step
+    client: Client | None
+    endpoints: Endpoints
+    subject_client: str | None = None
+    skew_s: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The error and its description in small letters."""
+        return self.checked.detail.lower()
+
+    def says(self, pattern: str) -> bool:
+        """Whether error or description hold this pattern."""
+        return re.search(pattern, self.text) is not None
+
+
+def likely_cause(refusal: Refusal) -> Cause | None:
+    """The first cause that fits; None where there is nothing better to say than what the IAM said."""
+    return next((cause for rule in _RULES if (cause := rule(refusal)) is not None), None)
+
+
+def clock_cause(skew_s: float | None) -> Cause | None:
+    """Whether this clock is off."""
+    if skew_s is None or abs(skew_s) <= SKEW_S:
+        return None
+    side = "ahead of" if skew_s > 0 else "behind"
+    return Cause(f"this machine's clock is {abs(skew_s):.0f} s {side} the server's", "set both by NTP")
+
+
+def _transport(refusal: Refusal) -> Cause | None:
+    outcome = refusal.checked.outcome
+    if outcome is Outcome.TLS_ERROR:
+        return Cause(
+            "the server's certificate, or a part of its chain, is not trusted here, or it asks for one of ours",
+            "name its authority's PEM file as target.ca_bundle, and target.client_certificate where it asks for one",
+        )
+    if outcome in {Outcome.CONNECT_ERROR, Outcome.TIMEOUT, Outcome.CONNECTION_LOST}:
+        return Cause("nobody answers there from here", "check host, port, firewall and target.proxy")
+    return None
+
+
+def _no_token_to_send(refusal: Refusal) -> Cause | None:
+    """The step before gave no refresh token, so that an empty one was sent."""
+    if refusal.step.grant is not Grant.REFRESH_TOKEN or "refresh_token=(empty)" not in refusal.checked.sent:
+        return None
+    return Cause(
+        "the step before gave no refresh token",
+        f"add {_OFFLINE} to its scope, and allow scope and grant refresh_token for its client at the IAM",
+    )
+
+
+def _unknown_grant(refusal: Refusal) -> Cause | None:
+    if refusal.step.grant is None or not refusal.says("unsupported_grant_type"):
+        return None
+    return Cause(f"the IAM offers no grant {refusal.step.grant}", "leave the step out of the workloads")
+
+
+def _grant_of_client(refusal: Refusal) -> Cause | None:
+    if refusal.step.grant is None or not refusal.says(
+        r"unauthorized_client|unauthorized grant type|not (allowed|enabled|authorized).*(grant|client)|direct access"
+    ):
+        return None
+    if refusal.step.grant is Grant.TOKEN_EXCHANGE:
+        return _EXCHANGE_OFF
+    return Cause(
+        f"the client may not use grant {refusal.step.grant}",
+        "allow it at the IAM (Keycloak: service accounts for client_credentials, direct access for password)",
+    )
+
+
+def _client_unknown(refusal: Refusal) -> Cause | None:
+    """RFC 6749 section 5.2: invalid_client; Spring says unauthorized."""
+    client = refusal.client
+    if client is None or not refusal.says(r"\b(invalid_client|unauthorized)\b"):
+        return None
+    name, offered = _REGISTERED.get(client.auth, client.auth.value), refusal.endpoints.auth_methods
+    if offered and name not in offered:
+        return Cause(
+            f"the IAM offers no client authentication {name}", f"choose auth: one of {', '.join(sorted(offered))}"
+        )
+    if client.auth.has_assertion:
+        return clock_cause(refusal.skew_s) or Cause(
+            f"the client is not registered for {name}, its key at the IAM is another one, or the audience is not taken",
+            "compare key, key_id and algorithm with the IAM's, and try assertion_audience: issuer",
+        )
+    if refusal.step.request is RequestKind.INTROSPECT:
+        return Cause(
+            "the client may not introspect, or not with this authentication", "choose another client, or auth: basic"
+        )
+    return Cause(
+        f"the client's method at the IAM is not {name}, its secret is another one, or it is disabled",
+        f"compare auth, id and secret with the IAM's; other methods there: {_others(offered, name)}",
+    )
+
+
+def _same_client(refusal: Refusal) -> Cause | None:
+    """INDIGO IAM: a client that exchanges its own token gets no refresh token for it."""
+    if refusal.step.grant is not Grant.TOKEN_EXCHANGE or _OFFLINE not in (refusal.step.scope or "").split():
+        return None
+    if refusal.client is None or refusal.client.id != refusal.subject_client:
+        return None
+    return Cause(
+        f"{_OFFLINE} is asked for by the client that the subject token was issued to",
+        f"let another client act in this step, or leave {_OFFLINE} out of its scope",
+    )
+
+
+def _audience(refusal: Refusal) -> Cause | None:
+    if not refusal.says(r"audience|invalid_target"):
+        return None
+    return Cause(
+        "the subject token is not meant for the acting client, or the audience asked for is not known",
+        "put the acting client into the subject token's audience (Keycloak: an audience mapper), or correct audience",
+    )
+
+
+def _scope(refusal: Refusal) -> Cause | None:
+    if not refusal.says("invalid_scope|scope"):
+        return None
+    if refusal.step.grant is Grant.TOKEN_EXCHANGE and refusal.step.scope is None:
+        return _NO_SCOPE
+    if refusal.step.grant is Grant.TOKEN_EXCHANGE:
+        return Cause(
+            "a scope is missing on the actor, or on the client of the subject token",
+            "allow every scope of the step for both clients, or ask for fewer",
+        )
+    return Cause("a scope is not allowed for the client, or is wider than before", "allow it at the IAM, or remove it")
+
+
+def _exchange(refusal: Refusal) -> Cause | None:
+    if refusal.step.grant is not Grant.TOKEN_EXCHANGE:
+        return None
+    if refusal.says(r"access_denied|invalid_request|403"):
+        if refusal.step.scope is None:
+            return _NO_SCOPE
+        return _EXCHANGE_OFF
+    if refusal.says("invalid_token|invalid_grant"):
+        return clock_cause(refusal.skew_s) or Cause(
+            "the subject token is not known to the node that answered, or was deleted by a refresh",
+            "exchange the refreshed token, not the one before it; between nodes, look at replication",
+        )
+    return None
+
+
+def _user(refusal: Refusal) -> Cause | None:
+    if refusal.step.grant is not Grant.PASSWORD or not refusal.says("invalid_grant"):
+        return None
+    return Cause(
+        "user name or password is wrong, or the user must do something first (a new password, terms of use)",
+        "log in once as that user in a browser, and correct users",
+    )
+
+
+def _refresh(refusal: Refusal) -> Cause | None:
+    if refusal.step.grant is not Grant.REFRESH_TOKEN or not refusal.says("invalid_grant|invalid_token"):
+        return None
+    return Cause(
+        "the refresh token is another client's, was used before under rotation, or is not known to this node",
+        "let the client that was given it refresh it; between nodes, look at replication",
+    )
+
+
+_NO_SCOPE = Cause("the exchange was sent without scope, which INDIGO IAM refuses", "add scope to the step")
+_EXCHANGE_OFF = Cause(
+    "token exchange is not enabled for the acting client",
+    "allow it at the IAM (INDIGO IAM: the grant and an exchange policy; Keycloak: Standard token exchange)",
+)
+_RULES: tuple[Callable[[Refusal], Cause | None], ...] = (
+    *(_transport, _no_token_to_send, _unknown_grant, _grant_of_client, _client_unknown, _same_client, _audience),
+    *(_scope, _exchange, _user, _refresh),
+)
+
+
+def _others(offered: tuple[str, ...], name: str) -> str:
+    return ", ".join(_but(offered, name)) or "not said by discovery"
+
+
+def _but(offered: tuple[str, ...], name: str) -> Iterator[str]:
+    return (method for method in sorted(offered) if method != name)

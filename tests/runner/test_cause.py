@@ -1,0 +1,105 @@
+"""For each refusal the likely cause: what real providers say, and what an operator should look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iam_loadtest.oidc.discovery import Endpoints
+from iam_loadtest.results.outcome import Outcome
+from iam_loadtest.runner.cause import Cause, Refusal, clock_cause, likely_cause
+from iam_loadtest.runner.preflight import CheckedStep
+from iam_loadtest.scenario.client import Client
+from iam_loadtest.scenario.step import Step
+
+ENDPOINTS = Endpoints("https://iam.example/", "https://iam.example/token")
+OFFERED = Endpoints(
+    "https://iam.example/", "https://iam.example/token", auth_methods=("client_secret_post", "private_key_jwt")
+)
+ACTOR = {"id": "actor", "secret": "${S}", "auth": "post"}
+SIGNS = {"id": "signs", "auth": "private_key_jwt", "key": {"file": "k"}}
+EXCHANGE = {"grant": "token_exchange", "scope": "openid"}
+OFFLINE = {**EXCHANGE, "scope": "openid offline_access"}
+
+
+def cause(
+    detail: str,
+    step: dict[str, Any],
+    client: dict[str, Any] | None = None,
+    outcome: Outcome = Outcome.REFUSED,
+    sent: str = "",
+    **more: Any,
+) -> Cause | None:
+    """What is said of a step that was refused with this text."""
+    checked = CheckedStep("mine", outcome, 400, 0.1, detail, sent)
+    noun = Step.model_validate({"client": "c", **step})
+    actor = Client.model_validate(client or ACTOR)
+    return likely_cause(Refusal(checked, noun, actor, **{"endpoints": ENDPOINTS, **more}))
+
+
+@pytest.mark.parametrize(
+    ("detail", "step", "more", "expected"),
+    [
+        ("401 invalid_client Bad client credentials", {"grant": "client_credentials"}, {}, "its secret is another one"),
+        ("401 unauthorized Bad credentials", {"grant": "client_credentials"}, {}, "method at the IAM is not"),
+        (
+            "401 invalid_client no",
+            {"grant": "client_credentials"},
+            {"endpoints": OFFERED, "client": {**ACTOR, "auth": "basic"}},
+            "offers no client authentication client_secret_basic",
+        ),
+        ("401 invalid_client no", {"grant": "client_credentials"}, {"client": SIGNS}, "the audience is not taken"),
+        (
+            "401 invalid_client no",
+            {"grant": "client_credentials"},
+            {"client": SIGNS, "skew_s": -90.0},
+            "this machine's clock is 90 s behind the server's",
+        ),
+        ("401 invalid_client Unauthorized grant type", {"grant": "password"}, {}, "may not use grant password"),
+        ("400 unauthorized_client Client not allowed for direct access grants", {"grant": "password"}, {}, "may not"),
+        ("400 unsupported_grant_type", EXCHANGE, {}, "the IAM offers no grant token_exchange"),
+        ("400 invalid_scope Scope x not allowed", {"grant": "client_credentials"}, {}, "not allowed for the client"),
+        ("400 invalid_scope no", EXCHANGE, {}, "a scope is missing on the actor"),
+        ("403 access_denied no", OFFLINE, {"subject_client": "actor"}, "the client that the subject token was issued"),
+        ("403 access_denied no", OFFLINE, {"subject_client": "other"}, "token exchange is not enabled"),
+        (
+            "400 invalid_request Standard token exchange is not enabled for the requested client",
+            EXCHANGE,
+            {},
+            "token exchange is not enabled",
+        ),
+        ("403 access_denied Client is not within the token audience", EXCHANGE, {}, "not meant for the acting client"),
+        ("400 invalid_request Requested audience not available: x", EXCHANGE, {}, "not meant for the acting client"),
+        ("400 invalid_request missing", {"grant": "token_exchange"}, {}, "sent without scope"),
+        ("401 invalid_token not found", EXCHANGE, {}, "the subject token is not known to the node"),
+        ("401 invalid_token not found", EXCHANGE, {"skew_s": 60.0}, "60 s ahead of the server's"),
+        ("400 invalid_grant Invalid user credentials", {"grant": "password"}, {}, "user name or password is wrong"),
+        ("400 invalid_grant Token is not active", {"grant": "refresh_token"}, {}, "used before under rotation"),
+        (
+            "400 invalid_request",
+            {"grant": "refresh_token"},
+            {"sent": "POST /token refresh_token=(empty)"},
+            "the step before gave no refresh token",
+        ),
+        ("401 unauthorized no", {"request": "introspect"}, {}, "the client may not introspect"),
+        ("no", {"grant": "password"}, {"outcome": Outcome.TLS_ERROR}, "not trusted here"),
+        ("no", {"grant": "password"}, {"outcome": Outcome.CONNECT_ERROR}, "nobody answers there"),
+    ],
+)
+def test_a_refusal_has_its_likely_cause_and_a_remedy(
+    detail: str, step: dict[str, Any], more: dict[str, Any], expected: str
+) -> None:
+    found = cause(detail, step, **more)
+    assert found is not None
+    assert expected in found.cause
+    assert found.remedy
+
+
+def test_what_nobody_can_explain_is_not_explained() -> None:
+    assert cause("500 server_error", {"grant": "client_credentials"}) is None
+
+
+@pytest.mark.parametrize(("skew_s", "said"), [(None, False), (4.0, False), (-4.0, False), (6.0, True), (-6.0, True)])
+def test_a_clock_is_off_beyond_five_seconds(skew_s: float | None, said: bool) -> None:
+    assert (clock_cause(skew_s) is not None) is said
