@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 MAX_COOKIES = 50
 MAX_COOKIE_CHARACTERS = 4096
@@ -33,7 +33,8 @@ class CookieJar:
     """Keeps at most :data:`MAX_COOKIES`, the oldest goes first; ``clock`` gives seconds since 1970.
 
     Cookies that a server may not set, or that are too long, are left out without a word, as browsers do. No list of
-    public suffixes is kept: a domain without a dot is refused, ``co.uk`` is not.
+    public suffixes is kept: a domain without a dot is refused, ``co.uk`` is not. This machine is trusted with Secure
+    cookies without TLS, as by browsers: Keycloak sets no others.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -53,7 +54,7 @@ class CookieJar:
         if not self._cookies:
             return ""
         split = urlsplit(url)
-        host, path, is_secure = (split.hostname or ""), (split.path or "/"), split.scheme == "https"
+        host, path, is_secure = (split.hostname or ""), (split.path or "/"), _is_trustworthy(split)
         now_s = self._clock()
         found = [
             (key, cookie)
@@ -75,7 +76,7 @@ class CookieJar:
         domain = attributes.get("domain", "").lstrip(".").lower()
         if not sign or not name.strip() or (domain and not _may_set(host, domain)):
             return
-        if "secure" in attributes and split.scheme != "https":
+        if "secure" in attributes and not _is_trustworthy(split):
             return
         path = attributes.get("path", "")
         key = _Key(domain or host, path if path.startswith("/") else _directory(split.path), name.strip())
@@ -95,6 +96,16 @@ class CookieJar:
         with suppress(ValueError, OverflowError):
             return parsedate_to_datetime(attributes["expires"]).timestamp() if "expires" in attributes else None
         return None
+
+
+def _is_trustworthy(url: SplitResult) -> bool:
+    """Whether nobody between can listen: TLS, or this machine (W3C, Secure Contexts, section 3.1)."""
+    host = url.hostname or ""
+    return url.scheme == "https" or host == "localhost" or host.endswith(".localhost") or _is_loopback(host)
+
+
+def _is_loopback(host: str) -> bool:
+    return _is_address(host) and ipaddress.ip_address(host).is_loopback
 
 
 def _may_set(host: str, domain: str) -> bool:

@@ -56,6 +56,17 @@ def test_a_plain_answer_cannot_set_a_secure_cookie() -> None:
     assert jar_with("a=1; Secure", url="http://iam.example.org/").header("https://iam.example.org/") == ""
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "127.0.0.9", "[::1]:8080", "localhost:8080", "iam.localhost"])
+def test_this_machine_is_trusted_with_secure_cookies(host: str) -> None:
+    """Secure Contexts (W3C) section 3.1: nobody is between; Keycloak sets only such cookies, without TLS too."""
+    assert jar_with("a=1; Path=/; Secure", url=f"http://{host}/").header(f"http://{host}/") == "a=1"
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "localhost.example.org", "127.0.0.1.example.org", "[fe80::1]"])
+def test_other_machines_are_not(host: str) -> None:
+    assert jar_with("a=1; Path=/; Secure", url=f"http://{host}/").header(f"http://{host}/") == ""
+
+
 def test_an_address_has_no_cookies_of_a_domain_above_it() -> None:
     jar = jar_with("a=1; Path=/; Domain=0.0.1", url="http://127.0.0.1/")
     assert jar.header("http://127.0.0.1/") == ""
