@@ -10,12 +10,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SCENARIO ?= scenarios/quick.yaml
 RUN ?=
 TEST_PROCESSES ?= 4
+PROVIDERS ?= keycloak nanoidp oidc-provider
+REQUIRED_PROVIDERS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test fuzz lint bench report iam locust example picture constraints schema clean
+.PHONY: help install demo test test-providers fuzz lint bench report iam locust example picture constraints schema clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(INSTALLED) ## make the virtual environment and install the package
 
@@ -38,6 +40,10 @@ test: $(INSTALLED_DEV) ## run the tests, with coverage of the package
 	$(BIN)/python -m coverage run -m pytest -m alone tests/e2e
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --fail-under=90 --skip-covered --sort=cover
+
+test-providers: $(INSTALLED_DEV) ## run the tests with real identity providers, or with PROVIDERS="one another"
+	IAM_LOADTEST_REQUIRED_PROVIDERS="$(REQUIRED_PROVIDERS)" $(BIN)/python -m pytest -m provider \
+	  --numprocesses 2 --dist loadfile $(foreach provider,$(PROVIDERS),tests/providers/test_$(subst -,_,$(provider)).py)
 
 fuzz: $(INSTALLED_DEV) ## send the client hostile answers for some minutes
 	IAM_LOADTEST_FUZZ=50 $(BIN)/python -m pytest --quiet tests/load/test_hostile_answers.py

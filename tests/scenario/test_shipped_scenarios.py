@@ -57,6 +57,9 @@ ENVIRONMENT = {
     "IAM_SUBJECT_CLIENT": "subject-client",
     "IAM_ACTOR_CLIENT": "actor-client",
     "IAM_USERS_FILE": "users.csv",
+    "KEYCLOAK_ISSUER": "https://keycloak.example.org/realms/loadtest",
+    "NANOIDP_ISSUER": "http://127.0.0.1:8000",
+    "OIDC_PROVIDER_ISSUER": "http://127.0.0.1:3000",
 }
 Row = tuple[str, str, str, str]
 

@@ -1,0 +1,54 @@
+"""``python -m providers``: install a provider, or run it while a command runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+import click
+
+from providers import keycloak, nanoidp, oidc_provider
+from providers.missing import ProviderError
+
+PROVIDERS: dict[str, ModuleType] = {"keycloak": keycloak, "nanoidp": nanoidp, "oidc-provider": oidc_provider}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("name", type=click.Choice(sorted(PROVIDERS)))
+@click.argument("command", nargs=-1)
+@click.option("--install", is_flag=True, help="Download and build only.")
+def main(name: str, command: tuple[str, ...], install: bool) -> None:
+    """Run the provider NAME while COMMAND runs, with its issuer and secrets in COMMAND's environment.
+
+    \b
+    python -m providers keycloak -- iam-loadtest run scenarios/keycloak.yaml
+    """
+    provider = PROVIDERS[name]
+    if not install and not command:
+        raise click.UsageError("name a COMMAND to run beside it, after --, or --install.")
+    lacking = provider.missing()
+    if lacking:
+        raise click.ClickException(f"{name} cannot run here; install: {'; '.join(lacking)}.")
+    try:
+        provider.install()
+        if not install:
+            sys.exit(_run_beside(provider, command))
+    except ProviderError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _run_beside(provider: ModuleType, command: tuple[str, ...]) -> int:
+    with (
+        tempfile.TemporaryDirectory(prefix="iam-loadtest-provider-") as directory,
+        provider.running(Path(directory)) as running,
+    ):
+        click.echo(f"{running.issuer} answers.", err=True)
+        return subprocess.run(command, env={**os.environ, **running.environ}, check=False).returncode
+
+
+if __name__ == "__main__":
+    main()
