@@ -36,13 +36,13 @@ demo: $(INSTALLED) ## run the quick matrix on the built-in IAM and write its rep
 
 test: $(INSTALLED_DEV) ## run the tests, with coverage of the package
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -m "not alone" --numprocesses $(TEST_PROCESSES) --dist loadfile --durations 20
+	$(BIN)/python -m coverage run -m pytest -m "not alone and not provider" --numprocesses $(TEST_PROCESSES) --dist loadfile --durations 20
 	$(BIN)/python -m coverage run -m pytest -m alone tests/e2e
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --fail-under=90 --skip-covered --sort=cover
 
 test-providers: $(INSTALLED_DEV) ## run the tests with real identity providers, or with PROVIDERS="one another"
-	IAM_LOADTEST_REQUIRED_PROVIDERS="$(REQUIRED_PROVIDERS)" $(BIN)/python -m pytest -m provider \
+	IAM_LOADTEST_REQUIRED_PROVIDERS="$(REQUIRED_PROVIDERS)" $(BIN)/python -m pytest -m provider --timeout 1200 \
 	  --numprocesses 2 --dist loadfile $(foreach provider,$(PROVIDERS),tests/providers/test_$(subst -,_,$(provider)).py)
 
 fuzz: $(INSTALLED_DEV) ## send the client hostile answers for some minutes
