@@ -73,6 +73,10 @@ class ChainStep(ABC):
     def request(self, held: Held, user: UserLogin) -> Request:
         """The request of the step, with what the chain holds."""
 
+    def begin(self, held: Held, user: UserLogin) -> Request | None:
+        """What a chain sends for the step; None where the step asks nobody."""
+        return self.request(held, user)
+
     def take(self, held: Held, answer: Answer) -> None:  # noqa: B027  most requests give nothing
         """Adopt what a good answer gave."""
 
@@ -88,7 +92,7 @@ def chain(steps: Sequence[ChainStep], user: UserLogin, held: Held | None = None)
     """
     held = held or Held()
     for step in steps:
-        request: Request | None = step.request(held, user)
+        request = step.begin(held, user)
         while request is not None:
             step.take(held, (yield request))
             request = step.follow_up(held)

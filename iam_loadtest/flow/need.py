@@ -7,14 +7,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from iam_loadtest.errors import ScenarioError, SecretMissingError, UserError
-from iam_loadtest.flow.prepare import load_users, signing_key
+from iam_loadtest.flow.prepare import load_users, signing_key, tokens_file
+from iam_loadtest.flow.token_pool import TokenPool
 from iam_loadtest.oidc.client_assertion import BadKeyError
 from iam_loadtest.oidc.client_auth import AuthMethod
+from iam_loadtest.oidc.grant import Grant
+from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.scenario.certificate import check_certificates
 from iam_loadtest.scenario.client import Client
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.proxy import resolve_proxy
 from iam_loadtest.scenario.secret import SecretRef
+from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target, require_one_client
 from iam_loadtest.scenario.topology import EmbeddedTopology, UrlTopology
 
@@ -32,6 +36,7 @@ def require_what_is_needed(
         *_bad_keys(scenario, directory, environ),
         *_missing_certificates(scenario),
         *_missing_users(scenario, directory, environ),
+        *_missing_tokens(scenario, directory),
         *_bad_targets(scenario, directory, environ),
     ]
     if problems:
@@ -86,7 +91,30 @@ def _missing_certificates(scenario: Scenario) -> Iterator[str]:
             yield f"{where} has no target.client_certificate; name the PEM file of the client's certificate."
 
 
+def _steps(scenario: Scenario) -> list[Step]:
+    """Of the workloads that are tried, each once."""
+    names = dict.fromkeys(step for name in scenario.tried_workloads for step in scenario.steps_of(name))
+    return [scenario.steps[name] for name in names]
+
+
+def _missing_tokens(scenario: Scenario, directory: Path) -> Iterator[str]:
+    if all(step.request is not RequestKind.PRE_ISSUED for step in _steps(scenario)):
+        return
+    for name in scenario.topologies:
+        path = tokens_file(scenario.target_of(name), directory)
+        try:
+            if path is None:
+                yield f"topologies.{name} has no target.refresh_tokens, which request: pre_issued needs; name the file."
+            elif not TokenPool(path).unused():
+                yield f"target.refresh_tokens: {path}: all its tokens were used; add more."
+        except UserError as error:
+            yield f"target.refresh_tokens: {error}"
+
+
 def _missing_users(scenario: Scenario, directory: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    logs_in = any(step.grant is Grant.PASSWORD or step.request is RequestKind.LOGIN for step in _steps(scenario))
+    if logs_in and scenario.users.file is None and scenario.users.password is None:
+        yield "users has neither a password nor a file; write password: ${ENV_VARIABLE} or file: users.csv."
     if scenario.users.file is not None:
         try:
             load_users(scenario.users, directory, environ)

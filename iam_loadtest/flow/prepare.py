@@ -18,6 +18,7 @@ from iam_loadtest.oidc.discovery import Endpoints
 from iam_loadtest.scenario.client import Client, Users
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.step import Step
+from iam_loadtest.scenario.target import Target
 from iam_loadtest.scenario.workload import Workload
 
 
@@ -41,12 +42,15 @@ def prepare_workload(
     endpoints: Endpoints,
     directory: Path,
     environ: Mapping[str, str] = os.environ,
+    target: Target | None = None,
 ) -> ReadyWorkload:
     """The workload, which is no mix, with secrets from ``environ`` and from files relative to ``directory``.
 
+    ``target`` is that of the topology, the scenario's where None.
+
     Raises SecretMissingError where a secret that it needs is not there, UserError where the users file is not.
     """
-    return prepare_chain(scenario, workload, scenario.workloads[workload], endpoints, directory, environ)
+    return prepare_chain(scenario, workload, scenario.workloads[workload], endpoints, directory, environ, target)
 
 
 def prepare_chain(
@@ -56,6 +60,7 @@ def prepare_chain(
     endpoints: Endpoints,
     directory: Path,
     environ: Mapping[str, str] = os.environ,
+    target: Target | None = None,
 ) -> ReadyWorkload:
     """As :func:`prepare_workload`, of a chain that need not be one of the scenario's workloads."""
     acting = dict.fromkeys(scenario.steps[step].client for step in noun.chain)
@@ -63,12 +68,18 @@ def prepare_chain(
         actor: None if actor is None else client_credentials(scenario.clients[actor], endpoints, directory, environ)
         for actor in acting
     }
+    tokens = tokens_file(target or scenario.target, directory)
     prime, steps = (
-        tuple(ready_step(key, step, clients[step.client], endpoints) for key, step in _named(scenario, names))
+        tuple(ready_step(key, step, clients[step.client], endpoints, tokens) for key, step in _named(scenario, names))
         for names in (noun.prime, noun.steps or ())
     )
     users = load_users(scenario.users, directory, environ)
     return ReadyWorkload(name, steps, users, classifier_for(scenario.profile, scenario.error_rules), prime)
+
+
+def tokens_file(target: Target, directory: Path) -> Path | None:
+    """Where a target's refresh tokens stand that were issued beforehand."""
+    return None if target.refresh_tokens is None else directory / target.refresh_tokens
 
 
 def _named(scenario: Scenario, names: Iterable[str]) -> Iterator[tuple[str, Step]]:
@@ -79,7 +90,7 @@ def load_users(users: Users, directory: Path, environ: Mapping[str, str] = os.en
     """Every user of the range or of the CSV file, in order; never empty."""
     if users.file is not None:
         return _users_of_file(directory / users.file)
-    password = users.password.resolve(directory, environ) if users.password else ""
+    password = users.password.resolve(directory, environ) if users.password else ""  # nobody logs in then
     return [UserLogin(users.pattern.replace("{n}", str(n)), password) for n in range(users.first, users.last + 1)]
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from iam_loadtest.errors import UserError
 from iam_loadtest.flow.browser_step import LoginStep, login_page_step
 from iam_loadtest.flow.chain import ChainStep
 from iam_loadtest.flow.other_step import DocumentStep, UserinfoStep, token_form_step
+from iam_loadtest.flow.pre_issued_step import PreIssuedStep
+from iam_loadtest.flow.token_pool import TokenPool
 from iam_loadtest.flow.token_step import token_step
 from iam_loadtest.oidc.client_auth import AuthMethod, ClientCredentials
 from iam_loadtest.oidc.discovery import DiscoveryError, Endpoints, discovery_url
@@ -15,8 +19,13 @@ from iam_loadtest.scenario.step import Step
 _NOBODY = ClientCredentials("", method=AuthMethod.NONE)
 
 
-def ready_step(name: str, step: Step, client: ClientCredentials | None, endpoints: Endpoints) -> ChainStep:
-    """The step with everything encoded that does not change; UserError where the issuer has no endpoint for it."""
+def ready_step(
+    name: str, step: Step, client: ClientCredentials | None, endpoints: Endpoints, tokens: Path | None = None
+) -> ChainStep:
+    """The step with everything encoded that does not change; UserError where the issuer has no endpoint for it.
+
+    ``tokens`` is the file of refresh tokens that were issued beforehand.
+    """
     acting = client or _NOBODY
     if acting.method is AuthMethod.TLS_CLIENT_AUTH:
         endpoints = _for_mutual_tls(endpoints)
@@ -25,6 +34,13 @@ def ready_step(name: str, step: Step, client: ClientCredentials | None, endpoint
     label, kind = step.label or name, RequestKind(step.kind)
     if kind is RequestKind.LOGIN:
         return LoginStep(name, label, kind)
+    if kind is RequestKind.PRE_ISSUED:
+        return PreIssuedStep(name, label, kind, _pool(name, tokens))
+    return _of_endpoint(name, step, acting, endpoints)
+
+
+def _of_endpoint(name: str, step: Step, acting: ClientCredentials, endpoints: Endpoints) -> ChainStep:
+    label, kind = step.label or name, RequestKind(step.kind)
     url = _endpoint(name, kind, endpoints)
     if kind in {RequestKind.INTROSPECT, RequestKind.REVOKE}:
         return token_form_step(name, step, kind, acting, url)
@@ -33,6 +49,12 @@ def ready_step(name: str, step: Step, client: ClientCredentials | None, endpoint
     if kind is RequestKind.USERINFO:
         return UserinfoStep(name, label, kind, url)
     return DocumentStep(name, label, kind, url)
+
+
+def _pool(name: str, tokens: Path | None) -> TokenPool:
+    if tokens is None:
+        raise UserError(f"steps.{name} is request: pre_issued, and the target names no refresh_tokens; add the file.")
+    return TokenPool(tokens)
 
 
 def _for_mutual_tls(endpoints: Endpoints) -> Endpoints:

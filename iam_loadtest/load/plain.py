@@ -14,7 +14,7 @@ from iam_loadtest.load.gathering import Gathering, refuse, report_trouble
 from iam_loadtest.load.generating import Generating, SetupSource
 from iam_loadtest.load.master import Master
 from iam_loadtest.load.message import Arrive
-from iam_loadtest.load.session import Place
+from iam_loadtest.load.session import Place, holder_of
 from iam_loadtest.load.verdict import load_result
 from iam_loadtest.results.load_result import write_load_result
 from iam_loadtest.results.trial import SAMPLES_FILE, TrialStatus, WindowMarks
@@ -68,6 +68,7 @@ class PlainLocal:
         self._gathering: Gathering | None = None
         self._pump: gevent.Greenlet | None = None
         get_ready(environment)
+        holder_of(environment).on_trouble = lambda error: report_trouble(environment, str(error))
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
         environment.events.test_stopping.add_listener(self._on_test_stopping)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from gevent.event import Event
 
+from iam_loadtest.errors import UserError
 from iam_loadtest.flow.chain import UserLogin
 from iam_loadtest.flow.prepare import ReadyWorkload, prepare_workload
 from iam_loadtest.flow.ready_probe import ReadyProbes, prepare_probes
@@ -28,6 +30,7 @@ from iam_loadtest.load.transports import transports
 from iam_loadtest.load.virtual_user import Answered, VirtualUser
 from iam_loadtest.scenario.probes import Probes
 
+_LOG = logging.getLogger(__name__)
 _ATTRIBUTE = "iam_loadtest_session"
 MIN_PHASE_S = 1.0
 """Users that start together spread their first requests over this time, or over the think time where it is longer."""
@@ -131,11 +134,15 @@ def _dispatcher(setup: LoadSetup) -> Dispatcher | None:
 
 
 class SessionHolder:
-    """The session of this process, if a test could be started; users wait for it to be ready."""
+    """The session of this process, if a test could be started; users wait for it to be ready.
+
+    ``on_trouble`` is told where a user cannot go on, so that the test ends with that reason.
+    """
 
     def __init__(self) -> None:
         self.session: LoadSession | None = None
         self.is_ready = Event()
+        self.on_trouble: Callable[[UserError], None] = lambda error: _LOG.error("%s", error)
 
     def clear(self) -> None:
         """There is no test now."""
@@ -165,7 +172,9 @@ def open_session(
     settings = settings_of(setup.target, setup.directory, environ)
     endpoints = find_endpoints(setup, settings)
     workloads = {
-        name: prepare_workload(with_first_client(setup, name, environ), name, endpoints, setup.directory, environ)
+        name: prepare_workload(
+            with_first_client(setup, name, environ), name, endpoints, setup.directory, environ, setup.target
+        )
         for name in names
     }
     transport = transports(settings)

@@ -10,6 +10,7 @@ from locust import User, task
 from locust.exception import CatchResponseError, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from iam_loadtest.flow.token_pool import TokensUsedUpError
 from iam_loadtest.load.dispatcher import Dispatcher
 from iam_loadtest.load.session import holder_of
 from iam_loadtest.load.virtual_user import Answered, VirtualUser
@@ -73,6 +74,14 @@ class TokenUser(ReportingUser):
 
     @task
     def run_chain(self) -> None:
+        """Run chains, and end the test with its reason where there are no tokens to begin with any more."""
+        try:
+            self._run_chains()
+        except TokensUsedUpError as error:
+            holder_of(self.environment).on_trouble(error)
+            raise StopUser from None
+
+    def _run_chains(self) -> None:
         """Run chains until one fails or the user is to think or stop; the first call only takes up place and phase.
 
         Going back to Locust after every chain costs as much as half a request. After a good chain the event loop has

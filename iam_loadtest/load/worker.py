@@ -13,7 +13,7 @@ from iam_loadtest.load.clock_sync import ClockSync
 from iam_loadtest.load.generating import Generating
 from iam_loadtest.load.message import Arrive, Begin
 from iam_loadtest.load.order import OrderReader
-from iam_loadtest.load.session import Place
+from iam_loadtest.load.session import Place, holder_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class Worker:
         self._runner.register_message(message.BEGIN, self._on_begin)
         self._runner.register_message(message.ARRIVE, self._on_arrive, concurrent=True)
         self._runner.register_message(message.FINISH, self._on_finish, concurrent=True)
+        holder_of(environment).on_trouble = self._tell
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.report_to_master.add_listener(self._on_report)
 
@@ -68,10 +69,13 @@ class Worker:
             self._keeping = None
 
     def _give_up(self, error: UserError) -> None:
+        self._generating.give_up()
+        self._tell(error)
+
+    def _tell(self, error: UserError) -> None:
         said = " ".join(str(error).splitlines())
         text = f"{self._name}: {said}" if self._name else said
         _LOG.error("%s", text)
-        self._generating.give_up()
         self._runner.send_message(message.TROUBLE, {"text": text})
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class RequestKind(StrEnum):
-    """What a step may ask for beside tokens; the text is the name in a scenario."""
+    """What a step may ask for beside tokens; the text is the name in a scenario. PRE_ISSUED asks nobody."""
 
     INTROSPECT = "introspect"
     USERINFO = "userinfo"
@@ -15,3 +15,4 @@ class RequestKind(StrEnum):
     JWKS = "jwks"
     LOGIN_PAGE = "login_page"
     LOGIN = "login"
+    PRE_ISSUED = "pre_issued"

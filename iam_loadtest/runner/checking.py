@@ -57,19 +57,31 @@ def check_workloads(scenario: Scenario, topology: str, issuer: str, directory: P
         if clock is not None:
             yield CheckedRow(ISSUER, "clock", clock.cause, is_good=False, cause=clock, is_needed=False)
         tried = dict.fromkeys(chain for name in scenario.tried_workloads for chain in scenario.chains_of(name))
+        walk = _Walk(scenario, topology, endpoints, preflight, directory)
         introspects = endpoints.introspection is not None
         for name in tried:
-            for row in _check_workload(scenario, name, endpoints, preflight, directory, introspects):
+            for row in _check_workload(walk, name, introspects):
                 introspects = introspects and row.step != INTROSPECTION
                 yield row
 
 
-def _check_workload(
-    scenario: Scenario, name: str, endpoints: Endpoints, preflight: Preflight, directory: Path, introspects: bool
-) -> Iterator[CheckedRow]:
+@dataclass(frozen=True)
+class _Walk:
+    """What all workloads of a topology are walked with."""
+
+    scenario: Scenario
+    topology: str
+    endpoints: Endpoints
+    preflight: Preflight
+    directory: Path
+
+
+def _check_workload(walk: _Walk, name: str, introspects: bool) -> Iterator[CheckedRow]:
+    scenario, endpoints, preflight = walk.scenario, walk.endpoints, walk.preflight
     try:
-        ready = prepare_workload(scenario, name, endpoints, directory)
-        further = tuple(_introspection(scenario, name, endpoints, directory)) if introspects else ()
+        target = scenario.target_of(walk.topology)
+        ready = prepare_workload(scenario, name, endpoints, walk.directory, target=target)
+        further = tuple(_introspection(scenario, name, endpoints, walk.directory)) if introspects else ()
     except UserError as error:
         yield CheckedRow(name, "-", str(error), is_good=False)
         return

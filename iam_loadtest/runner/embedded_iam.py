@@ -34,7 +34,7 @@ _READY_WITHIN_S = 60.0
 _PATIENCE_S = 5.0
 _POLL_S = 0.05
 _COUNT = re.compile(r'iam_requests_total\{endpoint="(token|introspect|revoke|userinfo)",grant="(\w*)",.*\} (\d+)')
-_UNCOUNTED = frozenset({RequestKind.DISCOVERY, RequestKind.JWKS, RequestKind.LOGIN_PAGE, RequestKind.LOGIN})
+_UNCOUNTED = frozenset(set(RequestKind) - {RequestKind.INTROSPECT, RequestKind.USERINFO, RequestKind.REVOKE})
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from iam_loadtest.flow.chain import chain, drive
 from iam_loadtest.flow.message import Request
 from iam_loadtest.flow.prepare import ReadyWorkload
 from iam_loadtest.flow.redirect import without_secrets
+from iam_loadtest.flow.token_pool import TokensUsedUpError
 from iam_loadtest.oidc.discovery import DiscoveryError, Endpoints, discovery_url, parse_discovery
 from iam_loadtest.oidc.redact import redact
 from iam_loadtest.oidc.shown import shown_answer, shown_request
@@ -121,7 +122,10 @@ class Preflight:
                 last.append(judged.answer)
             return judged.outcome, judged.answer
 
-        drive(chain((*workload.prime, *workload.steps), workload.users[0]), exchange)
+        try:
+            drive(chain((*workload.prime, *workload.steps), workload.users[0]), exchange)
+        except TokensUsedUpError as error:
+            raise TrialFailedError(str(error)) from error
         return checked, last[-1] if last else None
 
     def verify(self, tokens: Tokens, endpoints: Endpoints) -> str:

@@ -158,7 +158,8 @@ def preflight_trial(context: TrialContext, planned: PlannedTrial, issuer: str) -
         endpoints = preflight.discover()
         for chain in context.scenario.chains_of(planned.workload):
             try:
-                workload = prepare_workload(context.scenario, chain, endpoints, context.secrets_directory)
+                secrets_directory = context.secrets_directory
+                workload = prepare_workload(context.scenario, chain, endpoints, secrets_directory, target=target)
             except UserError as error:
                 raise TrialFailedError(str(error)) from error
             checked, tokens = preflight.walk(workload)

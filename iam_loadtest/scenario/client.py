@@ -64,7 +64,10 @@ class Client(Noun):
 
 
 class Users(Noun):
-    """The users whose tokens are asked for: a numbered range, or a CSV file with columns username and password."""
+    """The users whose tokens are asked for: a numbered range, or a CSV file with columns username and password.
+
+    Where no step logs anybody in, neither password nor file is needed.
+    """
 
     pattern: str = Field(default="test_{n}", description="user name with {n} for the number")
     first: Annotated[Whole, Field(ge=0)] = Field(default=100, description="first number of the range")
@@ -88,8 +91,6 @@ class Users(Noun):
 
     @model_validator(mode="after")
     def _names_users_once(self) -> Users:
-        if self.file is None and self.password is None:
-            raise ValueError("has neither a password nor a file; write password: ${ENV_VARIABLE} or file: users.csv")
         if self.file is not None and self.password is not None:
             raise ValueError("has both a password and a file; keep one of them")
         return self

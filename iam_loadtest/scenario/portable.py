@@ -45,4 +45,5 @@ def proxies_of(scenario: Scenario) -> tuple[SecretRef, ...]:
 
 def has_secrets(scenario: Scenario) -> bool:
     """Whether anything but the built-in IAM's public test secrets could be sent."""
-    return scenario.users.file is not None or bool(secrets_of(scenario))
+    files = [scenario.users.file, *(scenario.target_of(name).refresh_tokens for name in scenario.topologies)]
+    return any(file is not None for file in files) or bool(secrets_of(scenario))

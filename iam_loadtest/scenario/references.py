@@ -108,13 +108,14 @@ def _missing_token(
     where: str, earlier: list[Any], step: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[str]:
     grants = {steps[name].get("grant") for name in earlier} - {None}
+    requests = {steps[name].get("request") for name in earlier}
+    has_refresh = bool(grants - {Grant.CLIENT_CREDENTIALS.value}) or RequestKind.PRE_ISSUED in requests
     asked = step.get("grant") or step.get("request")
     is_about_refresh = asked in _ABOUT_A_TOKEN and step.get("token") == "refresh_token"
-    if (asked == Grant.REFRESH_TOKEN or is_about_refresh) and not grants - {Grant.CLIENT_CREDENTIALS.value}:
+    if (asked == Grant.REFRESH_TOKEN or is_about_refresh) and not has_refresh:
         yield f"{where}, which needs a refresh token; put a step before it that gives one, such as grant: password."
-    elif asked in _ABOUT_A_TOKEN and not grants:
+    elif asked in _ABOUT_A_TOKEN and not is_about_refresh and not grants:
         yield f"{where}, which needs a token; put a step before it that gives one."
-    requests = {steps[name].get("request") for name in earlier}
     for kind, before in _AFTER.items():
         if asked == kind and before not in requests:
             yield f"{where}, which goes on where a step with request: {before} ended; put one before it."

@@ -60,6 +60,9 @@ class Target(Noun):
         default_factory=dict, description="where single nodes answer, past the balancer, for probes between them"
     )
     token_endpoint: Url | None = Field(default=None, description="where discovery does not say it")
+    refresh_tokens: str | None = Field(
+        default=None, description="file of refresh tokens for steps with request: pre_issued, each used once"
+    )
     health: Url | None = Field(default=None, description="awaited before a trial; the discovery document if left out")
     health_timeout_s: DurationS = Field(default=60, alias="health_timeout", description="how long health is awaited")
     transport: Client = Field(

@@ -114,6 +114,6 @@ def _files(scenario: Scenario, target: Target) -> Iterator[tuple[str, str]]:
         yield "users.file", scenario.users.file
     if target.proxy and target.proxy.file:
         yield "target.proxy", target.proxy.file
-    for key in ("ca_bundle", "client_certificate", "client_key"):
+    for key in ("ca_bundle", "client_certificate", "client_key", "refresh_tokens"):
         if getattr(target, key):
             yield f"target.{key}", getattr(target, key)

@@ -217,7 +217,7 @@ def test_a_rule_may_be_of_one_step_or_of_one_kind_of_request() -> None:
 
 
 def test_a_rule_can_name_everything_that_can_be_refused() -> None:
-    controls = {RequestKind.DISCOVERY, RequestKind.JWKS}
+    controls = {RequestKind.DISCOVERY, RequestKind.JWKS, RequestKind.PRE_ISSUED}
     assert set(get_args(Asked)) == {*Grant, *RequestKind} - controls
 
 
