@@ -27,6 +27,12 @@ def check(scenario: Path, topologies: tuple[str, ...]) -> None:
 
     Says of each request what was sent, with secrets masked, and answered, and of a refusal the likely cause and remedy.
     """
+    if not check_scenario(scenario, topologies):
+        sys.exit(EXIT_CANNOT)
+
+
+def check_scenario(scenario: Path, topologies: tuple[str, ...] = ()) -> bool:
+    """Print the table; whether all is well. Raises UserError where the file cannot be used."""
     from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
     from iam_loadtest.flow.need import require_what_is_needed  # noqa: PLC0415  not needed for --help
     from iam_loadtest.scenario.load_file import load_scenario  # noqa: PLC0415  not needed for --help
@@ -37,8 +43,7 @@ def check(scenario: Path, topologies: tuple[str, ...]) -> None:
         raise UserError(f"--only {unknown[0]}: must be one of the topologies: {', '.join(noun.topologies)}.")
     require_what_is_needed(noun, str(scenario), scenario.parent)
     good = [_check_topology(noun, name, scenario.parent) for name in topologies or noun.topologies]
-    if not all(good):
-        sys.exit(EXIT_CANNOT)
+    return all(good)
 
 
 def _check_topology(scenario: Scenario, topology: str, directory: Path) -> bool:
