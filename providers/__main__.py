@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ def main(name: str, command: tuple[str, ...], install: bool) -> None:
     \b
     python -m providers keycloak -- iam-loadtest run scenarios/keycloak.yaml
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     provider = PROVIDERS[name]
     if not install and not command:
         raise click.UsageError("name a COMMAND to run beside it, after --, or --install.")
@@ -47,7 +49,18 @@ def _run_beside(provider: ModuleType, command: tuple[str, ...]) -> int:
         provider.running(Path(directory)) as running,
     ):
         click.echo(f"{running.issuer} answers.", err=True)
-        return subprocess.run(command, env={**os.environ, **running.environ}, check=False).returncode
+        return _run(command, {**os.environ, **running.environ})
+
+
+def _run(command: tuple[str, ...], environ: dict[str, str]) -> int:
+    """The exit code of a command. Ctrl-C reaches it from the terminal: it ends by itself, and the provider after it."""
+    try:
+        process = subprocess.Popen(command, env=environ)
+    except OSError as error:
+        raise click.ClickException(f"{command[0]} cannot be started: {error.strerror}.") from error
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    return process.wait()
 
 
 if __name__ == "__main__":

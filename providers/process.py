@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import requests
 
+from iam_loadtest.runner import guard
 from providers.missing import ProviderError
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "JAVA_OPTS_APPEND", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
@@ -27,11 +28,16 @@ def running_process(
     log: Path,
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
+    is_script: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A server in a process group of its own; secrets go in ``environ``, never in the command."""
+    """A server that ends with the block, or with this process; secrets go in ``environ``, never in the command.
+
+    ``is_script`` where the command starts the server as a child: the process is then the one above both.
+    """
+    guarded = [sys.executable, guard.__file__, "supervise" if is_script else "exec", os.getpid()]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [str(part) for part in command],
+            [str(part) for part in (*guarded, *command)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -100,13 +106,11 @@ def _answers(url: str) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """The whole group, since kc.sh and npm start the server as a child."""
-    for number, patience_s in ((signal.SIGTERM, _STOP_S), (signal.SIGKILL, _STOP_S)):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+    for end in (process.terminate, process.kill):
+        end()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(patience_s)
-    # The leader has ended; what it left behind goes too.
+            process.wait(_STOP_S)
+            return
 
 
 def _end(log: Path) -> str:

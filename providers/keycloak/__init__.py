@@ -19,6 +19,7 @@ from typing import Any
 
 from providers import mariadb
 from providers.cache import cache_directory, made_once
+from providers.client_key import new_client_key
 from providers.mariadb import Maria, running_mariadb
 from providers.missing import ProviderError, missing_programs, require_program
 from providers.process import await_answer, free_port, run, running_process
@@ -28,7 +29,7 @@ VERSION = "26.7.3"
 REALM = "loadtest"
 USERS = range(100, 124)
 """Users test_100 to test_123; each is hashed at the start, which takes some hundredths of a second."""
-CLIENTS = ("access", "subject", "actor", "web", "stranger", "manager")
+CLIENTS = ("access", "subject", "actor", "web", "secret_jwt", "key_jwt", "stranger", "manager")
 
 _HERE = Path(__file__).parent
 _SHA256 = "27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f"
@@ -59,20 +60,20 @@ def running(directory: Path) -> Iterator[Running]:
     ``JAVA_OPTS_APPEND`` of the caller's environment is kept: -XX:TieredStopAtLevel=1 starts in half the CPU, and is
     slower under load.
     """
-    home = _home(directory)
+    home, key = _home(directory), new_client_key()
     (home / "data" / "import").mkdir(parents=True)
-    (home / "data" / "import" / "realm.json").write_text(json.dumps(_realm()), encoding="utf-8")
+    (home / "data" / "import" / "realm.json").write_text(json.dumps(_realm(key.public)), encoding="utf-8")
     secret = {f"KEYCLOAK_{name.upper()}_SECRET": secrets.token_urlsafe(24) for name in CLIENTS}
     known = {**secret, "KEYCLOAK_USERS_PASSWORD": secrets.token_urlsafe(24)}
+    for_tests = {name: known.pop(name) for name in _FOR_TESTS}
     with (
         running_mariadb("keycloak", directory / "mariadb", _seed() / "mariadb" / "data") as maria,
-        _started(home, maria, ["--import-realm"], known) as port,
+        _started(home, maria, ["--import-realm"], {**known, **for_tests}) as port,
     ):
         issuer = f"http://127.0.0.1:{port}/realms/{REALM}"
         access_log = home / "data" / "log" / "keycloak-http-access.log"
-        shown = {name: value for name, value in known.items() if name not in _NOT_FOR_SCENARIOS}
-        hidden = {name: known[name] for name in _NOT_FOR_SCENARIOS}
-        yield Running(issuer, {"KEYCLOAK_ISSUER": issuer, **shown}, lambda: logged(access_log), maria.kill, hidden)
+        hidden = {**for_tests, "KEYCLOAK_KEY_JWT_KEY": key.private}
+        yield Running(issuer, {"KEYCLOAK_ISSUER": issuer, **known}, lambda: logged(access_log), maria.kill, hidden)
 
 
 @contextmanager
@@ -80,8 +81,9 @@ def _started(home: Path, maria: Maria, options: Sequence[str], environ: Mapping[
     """The port of a server that is ready."""
     port, management = free_port(), free_port()
     log = home.parent / "keycloak.log"
-    command = ["sh", home / "bin" / "kc.sh", *_config(home), "start", "--optimized", *options]
-    with running_process(command, log, {**_environ(maria, port, management), **environ}, home) as process:
+    command: list[str | Path] = ["sh", home / "bin" / "kc.sh", *_config(home), "start", "--optimized", *options]
+    settings = {**_environ(maria, port, management), **environ}
+    with running_process(command, log, settings, home, is_script=True) as process:
         await_answer(f"http://127.0.0.1:{management}/health/ready", process, log, _READY_WITHIN_S)
         yield port
 
@@ -105,7 +107,7 @@ def _make_seed(target: Path) -> None:
     shutil.rmtree(home)
 
 
-_NOT_FOR_SCENARIOS = ("KEYCLOAK_MANAGER_SECRET", "KEYCLOAK_STRANGER_SECRET")
+_FOR_TESTS = tuple(f"KEYCLOAK_{name.upper()}_SECRET" for name in ("secret_jwt", "key_jwt", "stranger", "manager"))
 
 
 def logged(access_log: Path) -> list[LoggedRequest]:
@@ -117,9 +119,11 @@ def logged(access_log: Path) -> list[LoggedRequest]:
     return [LoggedRequest(one[1], one[2], int(one[3]), "" if one[4] == _NOTHING else one[4]) for one in found if one]
 
 
-def _realm() -> dict[str, Any]:
-    """The realm with its users; secrets stay references, which Keycloak itself replaces from its environment."""
+def _realm(public_key: str) -> dict[str, Any]:
+    """The realm with its users and a client's key. Secrets stay references, which Keycloak itself replaces."""
     realm: dict[str, Any] = json.loads((_HERE / "realm.json").read_text(encoding="utf-8"))
+    (client,) = (client for client in realm["clients"] if client["clientId"] == "key_jwt")
+    client["attributes"]["jwks.string"] = public_key
     realm["users"] += [_user(f"test_{number}") for number in USERS]
     return realm
 

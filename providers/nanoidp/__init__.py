@@ -64,5 +64,5 @@ def _environment() -> Path:
 def _install(target: Path) -> None:
     """The environment is moved afterwards, so what is run in it is its Python, never a script with a path inside."""
     run([sys.executable, "-m", "venv", target / "venv"], target)
-    pip = [target / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps"]
+    pip: list[str | Path] = [target / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps"]
     run([*pip, "--requirement", _HERE / "requirements.txt"], target)

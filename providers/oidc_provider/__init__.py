@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from providers.cache import made_once
+from providers.client_key import new_client_key
 from providers.missing import missing_programs, require_program
 from providers.process import await_answer, free_port, run, running_process
 from providers.running import Running, logged_json
 
-CLIENTS = ("access", "subject", "actor", "rotating", "stranger")
+CLIENTS = ("access", "subject", "actor", "rotating", "stranger", "secret_jwt")
 
 _HERE = Path(__file__).parent
 _PACKAGE = ("package.json", "package-lock.json")
@@ -43,10 +44,17 @@ def running(directory: Path) -> Iterator[Running]:
     issuer = f"http://127.0.0.1:{(port := free_port())}"
     secret = {f"OIDC_PROVIDER_{name.upper()}_SECRET": secrets.token_urlsafe(32) for name in CLIENTS}
     known = {"OIDC_PROVIDER_ISSUER": issuer, **secret, "OIDC_PROVIDER_USERS_PASSWORD": secrets.token_urlsafe(24)}
-    environ = {**known, "OIDC_PROVIDER_PORT": str(port), "OIDC_PROVIDER_LOG": str(requests), "NODE_ENV": "production"}
+    key = new_client_key()
+    environ = {
+        **known,
+        "OIDC_PROVIDER_KEY_JWT_JWKS": key.public,
+        "OIDC_PROVIDER_PORT": str(port),
+        "OIDC_PROVIDER_LOG": str(requests),
+        "NODE_ENV": "production",
+    }
     with running_process([require_program("node"), home / "server.mjs"], log, environ) as process:
         await_answer(f"{issuer}/.well-known/openid-configuration", process, log, _READY_WITHIN_S)
-        yield Running(issuer, known, lambda: logged_json(requests))
+        yield Running(issuer, known, lambda: logged_json(requests), admin={"OIDC_PROVIDER_KEY_JWT_KEY": key.private})
 
 
 def _modules() -> Path:

@@ -9,7 +9,7 @@ const LIFETIME_S = 3600;
 export function configuration(environ) {
   return {
     adapter: MapStore,
-    clients: clients((name) => environ[`OIDC_PROVIDER_${name}_SECRET`]),
+    clients: clients((name) => environ[`OIDC_PROVIDER_${name}_SECRET`], JSON.parse(environ.OIDC_PROVIDER_KEY_JWT_JWKS)),
     clientAuthMethods: [
       'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none',
     ],
@@ -34,7 +34,7 @@ export function configuration(environ) {
   };
 }
 
-function clients(secretOf) {
+function clients(secretOf, jwks) {
   const plain = { redirect_uris: [], response_types: [] };
   const browser = {
     redirect_uris: [CALLBACK],
@@ -42,9 +42,12 @@ function clients(secretOf) {
     grant_types: ['authorization_code', 'refresh_token'],
     scope: 'openid offline_access profile',
   };
+  const service = { ...plain, grant_types: ['client_credentials'], scope: 'api' };
   const post = { token_endpoint_auth_method: 'client_secret_post' };
   return [
-    { ...plain, client_id: 'access', client_secret: secretOf('ACCESS'), grant_types: ['client_credentials'], scope: 'api' },
+    { ...service, client_id: 'access', client_secret: secretOf('ACCESS') },
+    { ...service, client_id: 'secret_jwt', client_secret: secretOf('SECRET_JWT'), token_endpoint_auth_method: 'client_secret_jwt' },
+    { ...service, client_id: 'key_jwt', jwks, token_endpoint_auth_method: 'private_key_jwt' },
     { ...browser, ...post, client_id: 'subject', client_secret: secretOf('SUBJECT') },
     { ...plain, ...post, client_id: 'actor', client_secret: secretOf('ACTOR'), grant_types: [GRANT_TYPE], scope: 'openid profile' },
     { ...browser, ...post, client_id: 'rotating', client_secret: secretOf('ROTATING') },

@@ -17,9 +17,13 @@ from iam_loadtest.oidc.token_response import Tokens
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.runner.http_client import HttpClient
 from iam_loadtest.runner.preflight import Preflight
-from iam_loadtest.scenario.client import Client
+from iam_loadtest.scenario.client import Audience, Client
 from iam_loadtest.scenario.secret import SecretRef
+from providers.client_key import new_client_key
 from tests.providers.under_test import UnderTest
+
+WRONG_SECRET = "not-the-secret-of-any-client-that-is-registered"
+WRONG_KEY = new_client_key().private
 
 
 class Asked(NamedTuple):
@@ -72,9 +76,21 @@ class Caller:
         headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
         return self._send(Request("asked", str(self.endpoints.userinfo), headers, b"", "GET", "userinfo"))
 
+    def authenticate(self, client: Client, **environ: str) -> Asked:
+        """A client_credentials request of a client that authenticates as it says; the first step of ``access``."""
+        scenario = self._scenario.model_copy(update={"clients": {**self._scenario.clients, "access": client}})
+        directory, known = self.under_test.directory, {**self._environ, **environ}
+        ready = prepare_workload(scenario, "access", self.endpoints, directory, known)
+        with Preflight(self.endpoints.issuer, scenario.target, directory) as preflight:
+            (checked,), _ = preflight.walk(ready)
+        return Asked(checked.outcome, checked.status, checked.detail)
+
+    def prefix(self) -> str:
+        """What the provider's variables begin with."""
+        return self.under_test.name.replace("-", "_").upper()
+
     def _other(self, name: str) -> Client:
-        prefix = self.under_test.name.replace("-", "_").upper()
-        secret = SecretRef(env=f"{prefix}_{name.upper()}_SECRET")
+        secret = SecretRef(env=f"{self.prefix()}_{name.upper()}_SECRET")
         return self._scenario.clients["subject"].model_copy(update={"id": name, "secret": secret})
 
     def _send(self, request: Request) -> Asked:
@@ -107,15 +123,28 @@ def wrong_secret(method: AuthMethod) -> Situation:
     """A client's own method with another secret than its own."""
 
     def ask(caller: Caller) -> Asked:
-        client = replace(caller.client("access"), secret="not-the-secret", method=method)
+        client = replace(caller.client("access"), secret=WRONG_SECRET, method=method)
         return caller.ask(Grant.CLIENT_CREDENTIALS, client)
+
+    return ask
+
+
+def by_assertion(method: AuthMethod, wrong: str = "", audience: Audience = "token_endpoint") -> Situation:
+    """A client that signs an assertion, with a secret or key other than its own where ``wrong`` is given."""
+
+    def ask(caller: Caller) -> Asked:
+        shares = method is AuthMethod.CLIENT_SECRET_JWT
+        name, kind = ("secret_jwt", "SECRET") if shares else ("key_jwt", "KEY")
+        reference = SecretRef(env="WRONG" if wrong else f"{caller.prefix()}_{name.upper()}_{kind}")
+        client = Client(id=name, auth=method, assertion_audience=audience, **{kind.lower(): reference})
+        return caller.authenticate(client, WRONG=wrong)
 
     return ask
 
 
 def unknown_client(caller: Caller) -> Asked:
     """A client that was removed, or never was."""
-    client = ClientCredentials("nobody", "not-the-secret")
+    client = ClientCredentials("nobody", WRONG_SECRET)
     return caller.ask(Grant.CLIENT_CREDENTIALS, client)
 
 

@@ -16,9 +16,12 @@ from iam_loadtest.oidc.grant import Grant
 from iam_loadtest.oidc.token_response import Tokens
 from iam_loadtest.results.outcome import Outcome
 from tests.providers.caller import (
+    WRONG_KEY,
+    WRONG_SECRET,
     Asked,
     Caller,
     Situation,
+    by_assertion,
     foreign_subject_token,
     refresh_token_of_another_client,
     scope_beyond,
@@ -130,6 +133,20 @@ def test_every_request_is_a_row_and_a_line_of_the_server_s_log(keycloak_server: 
         (scope_beyond("not-a-scope"), REFUSED, 400, "invalid_scope Invalid scopes"),
         (wrong_secret(AuthMethod.BASIC), REFUSED, 401, "unauthorized_client Invalid client"),
         (wrong_secret(AuthMethod.POST), REFUSED, 401, "unauthorized_client Invalid client"),
+        (by_assertion(AuthMethod.CLIENT_SECRET_JWT), Outcome.OK, 200, ""),
+        (
+            by_assertion(AuthMethod.CLIENT_SECRET_JWT, wrong=WRONG_SECRET),
+            REFUSED,
+            400,
+            "unauthorized_client Client authent",
+        ),
+        (by_assertion(AuthMethod.PRIVATE_KEY_JWT), Outcome.OK, 200, ""),
+        (
+            by_assertion(AuthMethod.PRIVATE_KEY_JWT, wrong=WRONG_KEY),
+            REFUSED,
+            400,
+            "invalid_client Client authentication",
+        ),
         (unknown_client, REFUSED, 401, "invalid_client Invalid client"),
         (of_a_disabled_client, REFUSED, 401, "invalid_client Invalid client"),
     ],

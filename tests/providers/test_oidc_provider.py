@@ -7,8 +7,11 @@ import pytest
 from iam_loadtest.oidc.client_auth import AuthMethod
 from iam_loadtest.results.outcome import Outcome
 from tests.providers.caller import (
+    WRONG_KEY,
+    WRONG_SECRET,
     Caller,
     Situation,
+    by_assertion,
     foreign_subject_token,
     refresh_token_of_another_client,
     scope_beyond,
@@ -48,6 +51,10 @@ def test_every_request_is_a_row_and_a_line_of_the_server_s_log(oidc_provider_ser
         (scope_beyond("profile"), REFUSED, 400, "invalid_scope requested scope is not allowed"),
         (wrong_secret(AuthMethod.BASIC), REFUSED, 401, "invalid_client client authentication failed"),
         (wrong_secret(AuthMethod.POST), REFUSED, 401, "invalid_client client authentication failed"),
+        (by_assertion(AuthMethod.CLIENT_SECRET_JWT), Outcome.OK, 200, ""),
+        (by_assertion(AuthMethod.CLIENT_SECRET_JWT, wrong=WRONG_SECRET), REFUSED, 401, "invalid_client"),
+        (by_assertion(AuthMethod.PRIVATE_KEY_JWT), Outcome.OK, 200, ""),
+        (by_assertion(AuthMethod.PRIVATE_KEY_JWT, wrong=WRONG_KEY), REFUSED, 401, "invalid_client"),
         (unknown_client, REFUSED, 401, "invalid_client client authentication failed"),
     ],
 )

@@ -92,8 +92,8 @@ def check_walks_every_workload(under_test: UnderTest) -> None:
     workloads = under_test.scenario().workloads
     done = under_test.call("check", under_test.write_scenario("check", trials_of=list(workloads)))
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = [line.split() for line in done.stdout.splitlines()[1:]]
-    assert {words[0] for words in lines} == set(workloads)
+    walked = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ") and line[2] != " "}
+    assert set(workloads) <= walked
     assert not any(secret in done.stdout + done.stderr for secret in _secrets(under_test))
 
 
