@@ -13,6 +13,7 @@ from pathlib import Path
 from iam_loadtest.analysis.backend import Backend, BackendCounter
 from iam_loadtest.analysis.distribution import Distribution, distribution_of
 from iam_loadtest.analysis.part import Part, PartCounter, all_requests
+from iam_loadtest.analysis.probe import TrialProbes, read_probes
 from iam_loadtest.analysis.rows import Rows, UnreadableSamplesError, read_rows
 from iam_loadtest.analysis.server_count import count_cautions
 from iam_loadtest.analysis.stale_read import FollowedUp, read_followed_up
@@ -36,7 +37,7 @@ class TrialSummary:
     ``steps`` are the requests, and where chains of several workloads are mixed, the chains of each; ``chain`` is of
     all of them together. ``steadiness`` is how throughput and p95 went over the window.
     ``distribution`` is that of the successful chains; ``backends`` is empty where answers name none; ``followed_up``
-    are its stale reads that were sent again.
+    are its stale reads that were sent again. ``probes`` is None where none ran.
     """
 
     trial: Trial
@@ -52,6 +53,7 @@ class TrialSummary:
     distribution: Distribution | None = None
     backends: tuple[Backend, ...] = ()
     followed_up: tuple[FollowedUp, ...] = ()
+    probes: TrialProbes | None = None
     order: int = 0
 
     @property
@@ -116,6 +118,7 @@ def _summary(path: Path, trial: Trial, step_order: Sequence[str], halves: Steadi
         distribution=distribution_of(counters[WORKFLOW_STEP].latencies_us()) if WORKFLOW_STEP in counters else None,
         backends=backends.backends(),
         followed_up=read_followed_up(path.parent),
+        probes=read_probes(path.parent, trial.marks),
     )
 
 

@@ -12,6 +12,7 @@ from iam_loadtest.analysis.part import ALL_REQUESTS
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.chart_style import Chart, draw
 from iam_loadtest.report.comparisons import ratio_words
+from iam_loadtest.report.consistency import consistency_charts
 from iam_loadtest.report.curve_charts import curve_charts
 from iam_loadtest.report.dot_chart import DotGroup, DotRow, dot_figure
 from iam_loadtest.report.forest_chart import forest_figure
@@ -36,6 +37,7 @@ def all_charts(summary: RunSummary, comparisons: Sequence[Comparison]) -> list[C
             *distribution_charts(summary),
             *failure_chart(summary),
             *stale_chart(summary),
+            *consistency_charts(summary),
             *_steps(summary),
             *backend_chart(summary),
             *timeline_charts(summary),

@@ -22,6 +22,7 @@ from iam_loadtest.report.answer import answer
 from iam_loadtest.report.calibration import calibration_table
 from iam_loadtest.report.chart_style import Chart
 from iam_loadtest.report.comparisons import comparison_table, resolution_table
+from iam_loadtest.report.consistency import audit_table, read_table, redemption_table
 from iam_loadtest.report.factors import demand_table, effect_table
 from iam_loadtest.report.inline_svg import inline_svg
 from iam_loadtest.report.load_model import load_words
@@ -104,6 +105,10 @@ def _context(summary: RunSummary, comparisons: Sequence[Comparison], charts: lis
         "curve_charts": [chart for chart in charts if chart.name.startswith("curve")],
         "ratio_charts": [chart for chart in charts if chart.name.startswith("ratio")],
         "failure_charts": [chart for chart in charts if chart.name in {"failures", "stale_reads"}],
+        "consistency_charts": [chart for chart in charts if chart.name.startswith(("visibility", "probe_nodes"))],
+        "probe_reads": read_table(summary),
+        "redemptions": redemption_table(summary),
+        "audit": audit_table(summary),
         "distribution_charts": [chart for chart in charts if chart.name.startswith("distribution")],
         "distributions": trial_tables.distribution_table(summary),
         "steadiness": trial_tables.steadiness_table(summary),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from iam_loadtest.analysis.cell import Cell
 from iam_loadtest.analysis.percentile import percentile_rank
 from iam_loadtest.analysis.stale_read import FollowedUp, by_nodes
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.chart_style import Chart, draw
-from iam_loadtest.report.heat_chart import Panel, heat_figure
+from iam_loadtest.report.heat_chart import Square, heat_figure
 from iam_loadtest.report.table import Column, Entry, Table, figure, whole, words
+from iam_loadtest.report.text import count
 
 NOT_THE_ISSUER = "The node that gave the credential out is not in the data: rows of one chain are not linked."
 
@@ -64,12 +65,14 @@ def _at(ordered_us: list[int], permille: int) -> float | None:
 
 def stale_chart(summary: RunSummary) -> Iterator[Chart]:
     """Stale reads by the node that refused and the node that accepted, where answers name more than one."""
-    panels = [panel for topology in summary.topologies if (panel := _panel(summary, topology))]
+    found = {topology: _nodes_and_counts(summary, topology) for topology in summary.topologies}
+    panels = [(topology, nodes, _squares(nodes, counts)) for topology, (nodes, counts) in found.items() if counts]
     if not panels:
         return
     title = "Stale reads by node"
     caption = "All workloads together, counted trials. Shaded by number."
-    alt = f"{title}: refused by, then accepted by, how often. {'; '.join(_in_words(panel) for panel in panels)}."
+    said = "; ".join(_in_words(topology, found[topology][1]) for topology, *_ in panels)
+    alt = f"{title}: refused by, then accepted by, how often. {said}."
     note = (
         "Rows: the node that refused a fresh credential; columns: the node that accepted it later. A full row is a "
         "node that is behind the others. A full diagonal is a node that caught up by itself. "
@@ -80,13 +83,19 @@ def stale_chart(summary: RunSummary) -> Iterator[Chart]:
     )
 
 
-def _in_words(panel: Panel) -> str:
-    topology, _, counts = panel
+def _in_words(topology: str, counts: Mapping[tuple[str, str], int]) -> str:
     return f"{topology}: {', '.join(f'{first} then {then} {number}' for (first, then), number in counts.items())}"
 
 
-def _panel(summary: RunSummary, topology: str) -> Panel | None:
+def _squares(nodes: list[str], counts: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], Square]:
+    """Every pair with its number, shaded from none to the greatest one."""
+    pairs = {(first, then): counts.get((first, then), 0) for first in nodes for then in nodes}
+    return {pair: (number / max(counts.values()), count(number)) for pair, number in pairs.items()}
+
+
+def _nodes_and_counts(summary: RunSummary, topology: str) -> tuple[list[str], dict[tuple[str, str], int]]:
+    """The nodes of a topology and its counts by pair; none where answers name no more than one node."""
     counts = by_nodes(one for cell in summary.of_topology(topology) for one in followed_up(cell))
     served = [one.name for cell in summary.of_topology(topology) for one in cell.backends if one.name]
     nodes = sorted({*served, *(node for pair in counts for node in pair)})
-    return (topology, nodes, counts) if counts and len(nodes) > 1 else None
+    return nodes, counts if len(nodes) > 1 else {}

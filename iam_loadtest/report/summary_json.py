@@ -11,6 +11,7 @@ from iam_loadtest.analysis.estimate import Estimate
 from iam_loadtest.analysis.part import ALL_REQUESTS, Part
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.analysis.trial_summary import TrialSummary
+from iam_loadtest.report.consistency_files import consistency_document
 from iam_loadtest.report.findings_json import findings_document, rounded, steadiness_document
 
 SUMMARY_FORMAT = 1
@@ -42,6 +43,7 @@ def summary_document(summary: RunSummary, comparisons: Sequence[Comparison]) -> 
         "cells": [_cell(cell) for cell in summary.cells],
         "comparisons": [comparison_document(one) for one in comparisons],
         **findings_document(summary),
+        **consistency_document(summary),
         "trials": [_trial(one) for one in summary.trials],
     }
 

@@ -12,6 +12,7 @@ from iam_loadtest.analysis.summary import RunSummary, summarise_directory
 from iam_loadtest.errors import UserError
 from iam_loadtest.report.chart_style import Chart
 from iam_loadtest.report.charts import all_charts
+from iam_loadtest.report.consistency_files import consistency_csv
 from iam_loadtest.report.junit import junit_xml
 from iam_loadtest.report.objectives import judged
 from iam_loadtest.report.page import html_page, markdown_page
@@ -20,6 +21,8 @@ from iam_loadtest.report.summary_json import summary_document
 from iam_loadtest.results.json_file import write_json, write_text
 
 CHARTS_DIRECTORY = "charts"
+CONSISTENCY_FILE = "consistency.csv"
+"""There where probes ran."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,12 @@ class ReportFiles:
     json: Path
     junit: Path
     charts: tuple[Path, ...]
+    consistency: tuple[Path, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """Every file that was written, the page first."""
-        return (self.html, self.markdown, self.csv, self.json, self.junit, *self.charts)
+        return (self.html, self.markdown, self.csv, self.json, self.junit, *self.consistency, *self.charts)
 
 
 def write_report(run_directory: Path) -> ReportFiles:
@@ -54,11 +58,21 @@ def write_report(run_directory: Path) -> ReportFiles:
     table, document, cases = (run_directory / name for name in ("summary.csv", "summary.json", "junit.xml"))
     write_json(document, summary_document(summary, comparisons))
     write_text(table, summary_csv(summary))
+    consistency = _write_or_remove(run_directory / CONSISTENCY_FILE, consistency_csv(summary))
     write_text(cases, junit_xml(summary, judged(summary)))
     write_text(markdown, markdown_page(summary, comparisons, charts))
     drawn = _write_charts(run_directory / CHARTS_DIRECTORY, charts)
     write_text(html, html_page(summary, comparisons, charts))
-    return ReportFiles(summary, comparisons, html, markdown, table, document, cases, drawn)
+    return ReportFiles(summary, comparisons, html, markdown, table, document, cases, drawn, consistency)
+
+
+def _write_or_remove(path: Path, text: str) -> tuple[Path, ...]:
+    """The file, where there is anything to write; one of an earlier report goes else."""
+    if text:
+        write_text(path, text)
+        return (path,)
+    path.unlink(missing_ok=True)
+    return ()
 
 
 def _write_charts(directory: Path, charts: list[Chart]) -> tuple[Path, ...]:

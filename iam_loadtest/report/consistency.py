@@ -1,0 +1,217 @@
+"""Consistency in the report: what probes saw, in tables and charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from iam_loadtest.analysis.consistency import Consistency, Share, consistency, node_shares
+from iam_loadtest.analysis.summary import RunSummary
+from iam_loadtest.report.chart_style import Chart, draw
+from iam_loadtest.report.heat_chart import Panel, heat_figure
+from iam_loadtest.report.palette import looks
+from iam_loadtest.report.table import Column, Entry, Table, figure, percent, whole, words
+from iam_loadtest.report.text import NO_DATA, share
+from iam_loadtest.report.visibility_chart import Line, visibility_figure
+
+INTERVALS = (
+    "In brackets 95 % intervals: over trials from three on, below that of reads as if they were independent. "
+    "“below”: not seen once; with 95 % confidence it is rarer than that (rule of three)."
+)
+
+
+def read_table(summary: RunSummary) -> Table:
+    """One row per cell and kind of probe that reads."""
+    columns = (
+        Column("Workload"),
+        Column("Topology"),
+        Column("Probe"),
+        Column("Reads", True),
+        Column("At once", True),
+        Column("Stale at once", True),
+        Column("95 % interval"),
+        Column("99 % fresh from, ms", True),
+        Column("Stale ones seen after, median ms", True),
+        Column("Longest ms", True),
+        Column("Not seen", True),
+        Column("Without verdict", True),
+    )
+    caption = (
+        "Written at one node, read at another, in the measured windows of the counted trials. At once: sent within "
+        "5 ms after the acknowledgement. Fresh from: by the smoothed curve, where 300 reads or more came from there "
+        "on. Seen after: a stale read is made again until it is fresh, so these are upper bounds; not seen: within "
+        "10 s, or before the load ended. For revoke-introspect stale means that a revoked token was still active. "
+        + INTERVALS
+    )
+    rows = [_read_row(one) for one in consistency(summary) if not one.kind.is_double]
+    return Table("probe-reads", caption, columns, tuple(rows))
+
+
+def _read_row(one: Consistency) -> tuple[Entry, ...]:
+    return (
+        words(one.workload),
+        words(one.topology),
+        words(one.kind),
+        whole(one.reads),
+        whole(one.stale_at_once.total),
+        percent(one.stale_at_once.value),
+        words(interval_words(one.stale_at_once)),
+        whole(one.t99_ms),
+        figure(one.visible_ms(500)),
+        figure(one.visible_ms(1000)),
+        whole(one.unseen),
+        whole(one.failed + one.unwritten),
+    )
+
+
+def redemption_table(summary: RunSummary) -> Table:
+    """One row per cell and kind of double redemption."""
+    columns = (
+        Column("Workload"),
+        Column("Topology"),
+        Column("Probe"),
+        Column("Redeemed twice at once", True),
+        Column("Both accepted", True),
+        Column("Share of doubled"),
+        Column("None accepted, nor later", True),
+        Column("Share of lost"),
+        Column("Accepted a second later", True),
+        Column("Not for single use", True),
+        Column("Without verdict", True),
+    )
+    caption = (
+        "One credential that works once, redeemed at two nodes at the same moment, a second after it was given out. "
+        "Both accepted: a violation. None accepted, nor later: the user has to log in anew. Not for single use: "
+        f"the IAM gives the same refresh token back, so nothing is judged. {INTERVALS}"
+    )
+    rows = [_redemption_row(one) for one in consistency(summary) if one.kind.is_double]
+    return Table("redemptions", caption, columns, tuple(rows))
+
+
+def _redemption_row(one: Consistency) -> tuple[Entry, ...]:
+    return (
+        words(one.workload),
+        words(one.topology),
+        words(one.kind),
+        whole(one.doubled.total),
+        _alarm(one.doubled),
+        words(share_words(one.doubled)),
+        _alarm(one.lost),
+        words(share_words(one.lost)),
+        whole(one.recovered),
+        whole(one.reusable),
+        whole(one.failed + one.unwritten),
+    )
+
+
+def audit_table(summary: RunSummary) -> Table:
+    """One row per cell and kind of probe whose credentials were read again after the load."""
+    columns = (
+        Column("Workload"),
+        Column("Topology"),
+        Column("Probe"),
+        Column("Credentials read again", True),
+        Column("Missing", True),
+        Column("Share of missing"),
+    )
+    caption = (
+        "After the load and a time to settle each credential that had been acknowledged was introspected through "
+        "every node. Missing: one node at least did not have it, nor a second later: a lost write. For "
+        f"revoke-introspect: the revoked token was active again. {INTERVALS}"
+    )
+    rows = [_audit_row(one, one.missing) for one in consistency(summary) if one.missing is not None]
+    return Table("audit", caption, columns, tuple(rows))
+
+
+def _audit_row(one: Consistency, missing: Share) -> tuple[Entry, ...]:
+    about = (words(one.workload), words(one.topology), words(one.kind))
+    return (*about, whole(missing.total), _alarm(missing), words(share_words(missing)))
+
+
+def _alarm(one: Share) -> Entry:
+    """How many; marked where it is one or more."""
+    return Entry(*_text_and_value(one), "bad" if one.chosen else "")
+
+
+def _text_and_value(one: Share) -> tuple[str, float | None]:
+    shown = whole(one.chosen if one.total else None)
+    return shown.text, shown.sort
+
+
+def interval_words(one: Share) -> str:
+    """``[1.2 %, 4.5 %]``, or where there was none ``below 1.2 %``; n/a of nothing."""
+    if one.interval is None:
+        return NO_DATA
+    if one.bound is not None:
+        return f"below {share(one.bound)}"
+    low, high = one.interval
+    return f"[{share(low)}, {share(high)}]"
+
+
+def share_words(one: Share) -> str:
+    """The share with its interval, or where there was none the bound."""
+    if one.bound is not None or one.value is None:
+        return interval_words(one)
+    return f"{share(one.value)} {interval_words(one)}"
+
+
+def consistency_charts(summary: RunSummary) -> Iterator[Chart]:
+    """The visibility of writes by time, one chart per workload, and stale reads by nodes."""
+    found = [one for one in consistency(summary) if one.curve]
+    for number, workload in enumerate(dict.fromkeys(one.workload for one in found), 1):
+        yield _visibility(summary, number, [one for one in found if one.workload == workload])
+    yield from _node_chart(summary)
+
+
+def _visibility(summary: RunSummary, number: int, found: Sequence[Consistency]) -> Chart:
+    title = f"How soon a write is seen: {found[0].workload}"
+    caption = (
+        "First reads of probes, counted trials. Dots: share that was fresh, with 95 % interval; lines: the same, made "
+        "never to fall."
+    )
+    kinds = dict.fromkeys(one.kind for one in found)
+    panels: list[tuple[str, list[Line]]] = [
+        (kind.value, [(one.topology, one.curve) for one in found if one.kind is kind]) for kind in kinds
+    ]
+    said = "; ".join(f"{one.topology}, {one.kind}: {_curve_words(one)}" for one in found)
+    alt = f"{title}. Share of fresh reads by time since the acknowledgement. {said}."
+    note = (
+        "A read has its way to the node still before it when it is sent: this is what a client here sees, not how far "
+        "databases are behind."
+    )
+    make = partial(visibility_figure, title, caption, panels, looks(summary.topologies))
+    return draw(f"visibility_{number}", title, alt, note, make)
+
+
+def _curve_words(one: Consistency) -> str:
+    return ", ".join(f"{point.from_ms} ms {share(point.fresh.value)}" for point in one.curve)
+
+
+def _node_chart(summary: RunSummary) -> Iterator[Chart]:
+    shares = {topology: node_shares(summary.of_topology(topology)) for topology in summary.topologies}
+    panels = [panel for topology, found in shares.items() if (panel := _panel(topology, found))]
+    if not panels:
+        return
+    title = "Stale reads at once by node"
+    caption = (
+        "Reads of probes within 5 ms after the acknowledgement, all workloads and probes together, counted trials. "
+        "Stale reads of all reads, shaded by share."
+    )
+    said = "; ".join(f"{topology}: {_pairs_in_words(shares[topology])}" for topology, *_ in panels)
+    alt = f"{title}: issued by, then read by, stale of all. {said}."
+    note = (
+        "Rows: the node that acknowledged the write; columns: the node that was read. A full column is a node behind."
+    )
+    make = partial(heat_figure, title, "issued by", "read by", caption, panels)
+    yield draw("probe_nodes", title, alt, note, make)
+
+
+def _panel(topology: str, found: dict[tuple[str, str], Share]) -> Panel | None:
+    nodes = sorted({node for pair in found for node in pair})
+    if len(nodes) < 2:
+        return None
+    return topology, nodes, {pair: (one.value or 0.0, f"{one.chosen} of {one.total}") for pair, one in found.items()}
+
+
+def _pairs_in_words(found: dict[tuple[str, str], Share]) -> str:
+    return ", ".join(f"{issued} then {read} {one.chosen} of {one.total}" for (issued, read), one in found.items())
