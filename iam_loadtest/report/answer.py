@@ -20,7 +20,7 @@ from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.metric import NAME_OF
 from iam_loadtest.report.objectives import judged, objective_words
 from iam_loadtest.report.tables import meaning
-from iam_loadtest.report.text import listed, number, plural, quoted, share, share_with_interval, with_range
+from iam_loadtest.report.text import listed, number, plural, quoted, share, with_range
 from iam_loadtest.results.outcome import Outcome
 
 
@@ -221,9 +221,14 @@ def _failures(summary: RunSummary) -> str:
     worst = max(summary.cells, key=lambda cell: cell.requests.failure_share or 0)
     return (
         f"{share(failed / requests)} of {requests:,} requests failed, most with {quoted(worst.topology)} under "
-        f"{worst.workload}: {share_with_interval(worst.requests.failure_share, worst.requests.failure_interval)}; "
-        f"mostly {_main_outcome(summary)}."
+        f"{worst.workload}: {_failed_words(worst)}; mostly {_main_outcome(summary)}."
     )
+
+
+def _failed_words(cell: Cell) -> str:
+    interval = cell.requests.failure_interval
+    bounds = f", 95 % interval {100 * interval[0]:.2f}–{100 * interval[1]:.2f} %" if interval else ""
+    return f"{share(cell.requests.failure_share)}{bounds}"
 
 
 def _main_outcome(summary: RunSummary) -> str:

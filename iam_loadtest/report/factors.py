@@ -83,17 +83,24 @@ def around_words(one: FactorEffect) -> str:
     if not one.is_pooled:
         return surroundings_words(one.surroundings)
     over = [f"{name} {listed([str(level) for level in levels])}" for name, levels in one.pooled_over.items()]
-    pooled = f"pooled over {'; '.join(over)}" if over else f"pooled over {len(one.pairs)} pairs"
+    pooled = f"{'not ' if one.not_stated else ''}pooled over {'; '.join(over) or f'{len(one.pairs)} pairs'}"
     same = [f"{name} {level}" for name, level in one.surroundings.items()]
     return f" ({'; '.join([*same, pooled])})"
 
 
 def effect_sentences(effects: Sequence[FactorEffect]) -> Iterator[tuple[str, str]]:
-    """Each change of a factor with an effect that is shown: ``frontends 1 → 3``, ``throughput ×1.9 [1.7–2.1] ...``."""
+    """Each change of a factor with an effect that is shown: ``frontends 1 → 3``, ``throughput ×1.9 [1.7–2.1] ...``.
+
+    What is the same around all effects of a change stands once, with the change.
+    """
     shown = [one for one in effects if one.is_shown and one.ratio and one.low and one.high]
     for factor, change in dict.fromkeys((one.factor, (one.from_level, one.to_level)) for one in shown):
         own = [one for one in shown if one.factor == factor and (one.from_level, one.to_level) == change]
-        yield f"{factor} {change[0]} → {change[1]}", f"{'; '.join(_effect_words(one) for one in _widest(own))}."
+        widest = _widest(own)
+        around = {around_words(one) for one in widest}
+        common = around.pop() if len(around) == 1 else None
+        words = [_effect_words(one, "" if common is not None else around_words(one)) for one in widest]
+        yield f"{factor} {change[0]} → {change[1]}{common or ''}", f"{'; '.join(words)}."
 
 
 def _widest(effects: Sequence[FactorEffect]) -> list[FactorEffect]:
@@ -102,9 +109,8 @@ def _widest(effects: Sequence[FactorEffect]) -> list[FactorEffect]:
     return [one for one in effects if one.is_pooled or (one.workload, one.metric) not in pooled]
 
 
-def _effect_words(one: FactorEffect) -> str:
-    ratio = f"{NAME_OF[one.metric.name]} ×{number(one.ratio)} [{interval_of(one)}]"
-    return f"{ratio} under {one.workload}{around_words(one)}"
+def _effect_words(one: FactorEffect, around: str) -> str:
+    return f"{NAME_OF[one.metric.name]} ×{number(one.ratio)} [{interval_of(one)}] under {one.workload}{around}"
 
 
 def demand_table(found: Sequence[Carried]) -> Table:

@@ -35,7 +35,7 @@ def headline_table(summary: RunSummary) -> Table:
     caption = (
         "Per workload and topology: successful requests and successful whole chains per second, latency of whole "
         "successful chains: geometric mean over counted trials [lowest–highest trial]. Failed: share of all requests, "
-        "counted trials together (its 95 % interval over trials)."
+        "counted trials together (95 % interval over trials, in %)."
     )
     return Table("results", caption, columns, tuple(_headline_row(cell) for cell in summary.cells))
 
@@ -144,7 +144,7 @@ def step_table(summary: RunSummary, topology: str, number: int) -> Table:
     caption = (
         "Single requests per step, and the whole chain (counted in chains, not requests). Geometric mean over counted "
         "trials [lowest–highest trial]; requests and failures are totals of the counted trials (95 % interval over "
-        "trials)."
+        "trials, in %)."
     )
     return Table(f"steps-{number}", caption, columns, tuple(rows))
 

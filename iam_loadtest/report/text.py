@@ -43,15 +43,15 @@ def share(value: float | None) -> str:
 
 
 def share_with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
-    """``1.62 % (1.10–2.14 %)``: a share and its 95 % interval in round brackets; the bound where it is none or all."""
+    """``1.62 % (1.10–2.14)``: a share and its 95 % interval in round brackets; the bound where it is none or all."""
     if value is None or interval is None:
         return share(value)
     low, high = interval
     if value == 0:
-        return f"0 % (below {math.ceil(high * 1e4) / 100:.2f} %)"
+        return f"0 % (below {math.ceil(high * 1e4) / 100:.2f})"
     if value == 1:
-        return f"100 % (over {math.floor(low * 1e4) / 100:.2f} %)"
-    return f"{share(value)} ({low * 100:.2f}–{high * 100:.2f} %)"
+        return f"100 % (over {math.floor(low * 1e4) / 100:.2f})"
+    return f"{share(value)} ({low * 100:.2f}–{high * 100:.2f})"
 
 
 def with_range(one: Estimate) -> str:
