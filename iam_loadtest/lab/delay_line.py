@@ -1,8 +1,8 @@
-"""Hold every packet between two TUN devices back for a while: latency where the kernel has no netem.
+"""Hold every packet between two devices back for a while: latency where the kernel has no netem.
 
-``python delay_line.py A B DELAY_US JITTER_US LOSS`` reads from the inherited descriptors A and B, writes each packet to
-the other one DELAY_US after it came, and ends when it is told to. Packets never overtake each other. Standard library
-only: it starts at once.
+``python delay_line.py A B DELAY_US JITTER_US LOSS`` reads from the inherited descriptors A and B, of TUN devices or
+packet sockets, writes each packet to the other one DELAY_US after it came, and ends when it is told to. Packets never
+overtake each other. Standard library only: it starts at once.
 """
 
 from __future__ import annotations

@@ -8,12 +8,13 @@ import statistics
 import struct
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.lab import delay_line, kernel
+from iam_loadtest.lab.packet import open_packet_socket
 from iam_loadtest.lab.plan import (
     PREFIX,
     Host,
@@ -29,7 +30,7 @@ from iam_loadtest.lab.tun import open_tun
 from iam_loadtest.lab.vpn import LinkEnd, build_tunnel
 from iam_loadtest.scenario.lab import LabLink
 
-LinkKind = Literal["veth", "netem", "tun"]
+LinkKind = Literal["veth", "netem", "tun", "packet"]
 _QUEUE_PACKETS = 20_000
 _PROBES = 9
 _PROBE_PORT = 9
@@ -59,20 +60,46 @@ def build_links(links: Sequence[LabLink], logs: Path) -> tuple[dict[str, str], l
     made: dict[str, str] = {}
     servers: list[Server] = []
     for cluster, link in enumerate(links, start=2):
-        kind = _kind_of(link)
-        if kind == "tun":
-            servers.append(_delay_line(cluster, link, logs))
-        else:
-            _veth_link(cluster)
-        _address_link(cluster)
-        if kind == "netem":
-            _netem(cluster, link)
+        kind = kind_of(link)
+        servers += build_link(cluster, link, kind, logs)
         made[f"1-{cluster}"] = kind
         if link.vpn == "wireguard":
             tunnel = build_tunnel(cluster, _ends(cluster), logs)
             made[f"1-{cluster}"] = f"{kind}+{'wireguard-go' if tunnel else 'wireguard'}"
             servers += tunnel
     return made, servers
+
+
+def build_link(cluster: int, link: LabLink, kind: LinkKind, logs: Path) -> list[Server]:
+    """One link, without its VPN: the processes that make it."""
+    servers = []
+    if kind == "tun":
+        ends = [open_tun(end.router, end.device) for end in _ends(cluster)]
+        servers.append(_delay_line(cluster, ends, link, logs))
+    elif kind == "packet":
+        servers.append(_delay_line(cluster, _cut_wire(cluster), link, logs))
+    else:
+        _veth_link(cluster)
+    _address_link(cluster)
+    if kind == "netem":
+        _netem(cluster, link)
+    return servers
+
+
+def kind_of(link: LabLink) -> LinkKind:
+    """The best way to make a link that works here; raises UserError where none does.
+
+    A bare veth pair where nothing is to be delayed or lost: a delay line costs something even at 0 ms.
+    """
+    if not (link.rtt_s or link.jitter_s or link.loss):
+        return "veth"
+    for kind, works in _WAYS.items():
+        if works():
+            return kind
+    raise UserError(
+        "a link with latency, jitter or loss needs tc netem, /dev/net/tun or packet sockets, and this machine refuses"
+        " all three; take links without them, or run the lab as root"
+    )
 
 
 def measure_rtt_s(first: Host, second: Host) -> float | None:
@@ -84,7 +111,19 @@ def measure_rtt_s(first: Host, second: Host) -> float | None:
 
 def kernel_has_netem() -> bool:
     """Whether this kernel can delay packets itself, found out on a device made for it; call it inside the lab."""
-    return _can_make("dummy", "tc", "qdisc", "add", "dev", _TRIAL_DEVICE, "root", "netem", "delay", "1ms")
+    return find_program("tc") is not None and _can_make(
+        "dummy", "tc", "qdisc", "add", "dev", _TRIAL_DEVICE, "root", "netem", "delay", "1ms"
+    )
+
+
+def tun_is_usable() -> bool:
+    """Whether this user may make TUN devices in the lab."""
+    return _opens(lambda: open_tun(None, _TRIAL_DEVICE))
+
+
+def packets_are_usable() -> bool:
+    """Whether this user may open packet sockets in the lab."""
+    return _opens(lambda: open_packet_socket(None, "lo"))
 
 
 def kernel_has_wireguard() -> bool:
@@ -105,11 +144,20 @@ def _can_make(kind: str, *then: str) -> bool:
     return True
 
 
-def _kind_of(link: LabLink) -> LinkKind:
-    """A bare veth pair where nothing is to be delayed or lost: a delay line costs something even at 0 ms."""
-    if not (link.rtt_s or link.jitter_s or link.loss):
-        return "veth"
-    return "netem" if find_program("tc") and kernel_has_netem() else "tun"
+def _opens(opened: Callable[[], int]) -> bool:
+    try:
+        os.close(opened())
+    except UserError:
+        return False
+    return True
+
+
+_WAYS: Mapping[LinkKind, Callable[[], bool]] = {
+    "netem": kernel_has_netem,
+    "tun": tun_is_usable,
+    "packet": packets_are_usable,
+}
+"""How latency is made, best first."""
 
 
 def _router_lines(cluster: int, hosts: Sequence[Host]) -> Iterator[str]:
@@ -143,8 +191,19 @@ def _veth_link(cluster: int) -> None:
     run_ip([f"link add {hub.device} type veth peer name {spoke.device} netns {spoke.router}"], hub.router)
 
 
-def _delay_line(cluster: int, link: LabLink, logs: Path) -> Server:
-    descriptors = [open_tun(end.router, end.device) for end in _ends(cluster)]
+def _cut_wire(cluster: int) -> list[int]:
+    """A wire that is cut in the middle, in a network of its own: a packet socket on each end there."""
+    name = f"wire-{cluster}"
+    hub, spoke = _ends(cluster)
+    run_ip([f"netns add {name}"])
+    halves = {"near": hub, "far": spoke}
+    for device, end in halves.items():
+        veth = f"link add {device} type veth peer name {end.device} netns {end.router}"
+        run_ip([veth, f"link set {device} addrgenmode none up"], name)
+    return [open_packet_socket(name, device) for device in halves]
+
+
+def _delay_line(cluster: int, descriptors: Sequence[int], link: LabLink, logs: Path) -> Server:
     delays = [str(round(seconds * 1e6)) for seconds in (link.rtt_s / 2, link.jitter_s)]
     program = [sys.executable, "-I", "-S", delay_line.__file__, *map(str, descriptors), *delays, str(link.loss)]
     name = f"delay-line-{cluster}"
