@@ -6,6 +6,7 @@ import csv
 import io
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,15 +14,16 @@ from iam_loadtest.lab.config import Balancing, haproxy_cfg
 from iam_loadtest.lab.plan import Host, LabPlan, Role
 from iam_loadtest.lab.process import Server, await_all, start
 from iam_loadtest.lab.program import require_program
+from iam_loadtest.scenario.topology import LabTopology
 
 _READY_WITHIN_S = 30.0
 _TIMEOUT_S = 2.0
 
 
-def start_balancers(plan: LabPlan, base: Path, public_sockets: Sequence[int], algorithm: str) -> list[Server]:
+def start_balancers(topology: LabTopology, plan: LabPlan, base: Path, public_sockets: Sequence[int]) -> list[Server]:
     """HAProxy on each public socket, with every frontend found healthy."""
     hosts = plan.of(Role.BALANCER)
-    servers = [_start(plan, base, host, public, algorithm) for host, public in zip(hosts, public_sockets, strict=True)]
+    servers = [_start(topology, plan, base, host, public) for host, public in zip(hosts, public_sockets, strict=True)]
     names = {frontend.name for frontend in plan.of(Role.FRONTEND)}
     ready = {f"every frontend healthy for {host.name}": partial(_all_healthy, names, base, host) for host in hosts}
     await_all(ready, servers, _READY_WITHIN_S)
@@ -33,12 +35,14 @@ def stats_socket(base: Path, balancer: Host) -> Path:
     return base / f"{balancer.name}.sock"
 
 
-def _start(plan: LabPlan, base: Path, host: Host, public_socket: int, algorithm: str) -> Server:
+def _start(topology: LabTopology, plan: LabPlan, base: Path, host: Host, public_socket: int) -> Server:
     frontends = plan.of(Role.FRONTEND)
     own = frontends if len(plan.of(Role.BALANCER)) == 1 else tuple(f for f in frontends if f.cluster == host.cluster)
     others = tuple(frontend for frontend in frontends if frontend not in own)
     config = base / f"{host.name}.cfg"
-    balancing = Balancing(public_socket, stats_socket(base, host), own, algorithm, others)
+    balancing = Balancing(public_socket, stats_socket(base, host), own, topology.balancer, others)
+    if topology.frontend:
+        balancing = replace(balancing, health=topology.frontend.health)
     config.write_text(haproxy_cfg(balancing), encoding="utf-8")
     command = [require_program("haproxy"), "-db", "-f", str(config)]
     log = base / "logs" / f"{host.name}.log"

@@ -79,6 +79,7 @@ class Balancing:
     frontends: tuple[Host, ...]
     algorithm: str
     others: tuple[Host, ...] = ()
+    health: str = "/health"
 
 
 def my_cnf(files: DatabaseFiles, address: str, settings: Mapping[str, Setting]) -> str:
@@ -233,7 +234,7 @@ def _haproxy_head(balancing: Balancing) -> list[str]:
         "    http-response set-header X-Backend %s",
         "    default_backend iam",
         "backend iam",
-        "    option httpchk GET /health",
-        "    http-check expect status 200",
+        f"    option httpchk GET {balancing.health}",
+        "    http-check expect rstatus ^2",
         "    default-server check inter 1s fastinter 200ms downinter 500ms rise 1 fall 2",
     ]

@@ -25,7 +25,9 @@ from iam_loadtest.scenario.topology import LabTopology
 _READY_WITHIN_S = 60.0
 
 
-def start_databases(topology: LabTopology, plan: LabPlan, base: Path, frontend_flags: Sequence[str]) -> list[Server]:
+def start_databases(
+    topology: LabTopology, plan: LabPlan, base: Path, frontend_flags: Sequence[str] | None
+) -> list[Server]:
     """Every database server of the plan, ready; none where the frontends share a file.
 
     The directories for their data are there already, empty.

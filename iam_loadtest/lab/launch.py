@@ -52,7 +52,8 @@ def run_lab(
 
 def _order_of(topology: LabTopology, base: Path, public: Sequence[socket.socket], observe: bool) -> Order:
     host, port = public[0].getsockname()
-    issuer = f"http://{host if len(public) == 1 else DNS_NAME}:{port}/"
+    path = topology.frontend.issuer_path if topology.frontend else ""
+    issuer = f"http://{host if len(public) == 1 else DNS_NAME}:{port}/{path}"
     return Order(topology, base, tuple(one.fileno() for one in public), issuer, f"http://{host}:{port}/", observe)
 
 

@@ -64,7 +64,7 @@ def build_links(links: Sequence[LabLink], logs: Path) -> tuple[dict[str, str], l
         servers += build_link(cluster, link, kind, logs)
         made[f"1-{cluster}"] = kind
         if link.vpn == "wireguard":
-            tunnel = build_tunnel(cluster, _ends(cluster), logs)
+            tunnel = build_tunnel_over(cluster, logs)
             made[f"1-{cluster}"] = f"{kind}+{'wireguard-go' if tunnel else 'wireguard'}"
             servers += tunnel
     return made, servers
@@ -84,6 +84,11 @@ def build_link(cluster: int, link: LabLink, kind: LinkKind, logs: Path) -> list[
     if kind == "netem":
         _netem(cluster, link)
     return servers
+
+
+def build_tunnel_over(cluster: int, logs: Path) -> list[Server]:
+    """A VPN over a link that is there: the processes that make it, none with the kernel's own."""
+    return build_tunnel(cluster, _ends(cluster), logs)
 
 
 def kind_of(link: LabLink) -> LinkKind:

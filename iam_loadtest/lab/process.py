@@ -46,18 +46,21 @@ def start(
     executable: str | None = None,
 ) -> Server:
     """Start a server in a named network; it ends with the supervisor, whose namespace it is in."""
-    with log.open("ab") as output, kernel.in_network(network) if network else nullcontext():
-        process = subprocess.Popen(  # noqa: S603  the lab's own commands, never a shell
-            [str(part) for part in command],
-            executable=executable,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**plain_environment(), **(environ or {})},
-            cwd=directory or "/",
-            pass_fds=tuple(descriptors),
-            start_new_session=True,
-        )
+    try:
+        with log.open("ab") as output, kernel.in_network(network) if network else nullcontext():
+            process = subprocess.Popen(  # noqa: S603  the lab's own commands, never a shell
+                [str(part) for part in command],
+                executable=executable,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**plain_environment(), **(environ or {})},
+                cwd=directory or "/",
+                pass_fds=tuple(descriptors),
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise UserError(f"{name}: {command[0]} cannot be started: {error.strerror}") from error
     return Server(name, process, log)
 
 

@@ -31,11 +31,12 @@ _LOOPBACK = "127.0.0.1"
 _TRACES_OF_A_CLUSTER = ("gvwstate.dat", "galera.cache")
 
 
-def seed(kind: SeedKind, frontend_flags: Sequence[str], logs: Path) -> Path:
+def seed(kind: SeedKind, frontend_flags: Sequence[str] | None, logs: Path) -> Path:
     """The data directory to copy, made where it is not there yet.
 
-    It holds schema, clients, users and signing key, so that frontends find everything there. It is kept in the cache
-    under a name that changes with the database's version, the frontends' flags and the built-in IAM itself.
+    It holds schema, clients, users and signing key, so that frontends find everything there; nothing but an empty
+    database where ``frontend_flags`` is None. It is kept in the cache under a name that changes with the database's
+    version, the frontends' flags and the built-in IAM itself.
     """
     cache = _cache_directory()
     ready = cache / f"{kind}-{_fingerprint(frontend_flags)}"
@@ -73,8 +74,10 @@ def _cache_directory() -> Path:
     return directory
 
 
-def _fingerprint(frontend_flags: Sequence[str]) -> str:
+def _fingerprint(frontend_flags: Sequence[str] | None) -> str:
     digest = hashlib.sha256(run([require_program("mariadbd"), "--no-defaults", "--version"]).encode())
+    if frontend_flags is None:
+        return "empty-" + digest.hexdigest()[:16]
     digest.update("\0".join(frontend_flags).encode())
     package = Path(iam_loadtest.__file__).parent / "embedded"
     for path in sorted([*package.rglob("*.py"), *package.rglob("*.sql")]):
@@ -105,7 +108,7 @@ def prune(cache: Path, ready: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _make(kind: SeedKind, frontend_flags: Sequence[str], scratch: Path, logs: Path) -> Path:
+def _make(kind: SeedKind, frontend_flags: Sequence[str] | None, scratch: Path, logs: Path) -> Path:
     files = DatabaseFiles(scratch / "data", scratch, scratch / "s.sock", logs / f"seed-{kind}.log")
     settings = _galera_alone() if kind == "galera" else {}
     _install(files.data)
@@ -113,7 +116,8 @@ def _make(kind: SeedKind, frontend_flags: Sequence[str], scratch: Path, logs: Pa
     try:
         await_all({f"seed-{kind}": lambda: query(files.socket, "SELECT 1") is not None}, [server], _WITHIN_S)
         query(files.socket, *_accounts())
-        _prepare(files.socket, frontend_flags, scratch, logs)
+        if frontend_flags is not None:
+            _prepare(files.socket, frontend_flags, scratch, logs)
     finally:
         server.process.send_signal(signal.SIGTERM)
         server.process.wait(_WITHIN_S)

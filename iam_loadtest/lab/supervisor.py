@@ -65,7 +65,7 @@ def supervise(order: Order) -> int:
 
 def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
     topology, base, plan = order.topology, order.base, plan_of(order.topology)
-    flags = list(iam_flags(topology.settings))
+    flags = None if topology.frontend else list(iam_flags(topology.settings))
     took_s: dict[str, float] = {}
     with _timed("network", took_s):
         run_ip(["link set lo up"])
@@ -79,7 +79,7 @@ def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
     with _timed("frontends", took_s):
         servers += start_frontends(topology, plan, base, order.issuer, sessions_url(plan))
     with _timed("balancer", took_s):
-        servers += start_balancers(plan, base, order.public_sockets, topology.balancer)
+        servers += start_balancers(topology, plan, base, order.public_sockets)
     ready = replace(
         state,
         phase="ready",

@@ -42,12 +42,14 @@ class EmbeddedIam:
     """A running built-in IAM.
 
     ``nodes`` are its frontends where they are counted apart, behind a balancer; ``address`` is where that is asked,
-    where it is not the issuer itself.
+    where it is not the issuer itself. ``is_counted`` is false where another program stands in the built-in IAM's place,
+    which tells no counts.
     """
 
     issuer: str
     nodes: tuple[str, ...] = ()
     address: str = ""
+    is_counted: bool = True
 
     def requests_by_kind(self) -> Counter[str]:
         """How many requests it has answered since its start, by grant or kind, over all frontends.

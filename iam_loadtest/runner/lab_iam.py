@@ -42,7 +42,7 @@ class LabIam(EmbeddedIam):
         if state is None or state.died:
             died = "; ".join(state.died) if state else "its state is gone"
             raise TrialFailedError(f"the lab did not stay whole: {died}; see {LAB_LOGS}.")
-        return super().requests_by_kind()
+        return super().requests_by_kind() if self.is_counted else Counter()
 
 
 @contextmanager
@@ -59,8 +59,9 @@ def lab_iam(topology: LabTopology, directory: Path) -> Iterator[LabIam]:
     with (directory / LAB_LOG).open("ab") as log:
         process = start_process([*command, "--directory", str(base)], log, os.environ, directory)
         try:
-            state = _await_ready(process, base, directory / LAB_LOG)
-            yield LabIam(state.issuer, state.nodes, state.address, base)
+            extra_s = topology.frontend.ready_within_s if topology.frontend else 0
+            state = _await_ready(process, base, directory / LAB_LOG, _READY_WITHIN_S + extra_s)
+            yield LabIam(state.issuer, state.nodes, state.address, topology.frontend is None, base)
         finally:
             end_processes([process], _PATIENCE_S)
             _keep_what_tells(base, directory)
@@ -69,8 +70,8 @@ def lab_iam(topology: LabTopology, directory: Path) -> Iterator[LabIam]:
             shutil.rmtree(base, ignore_errors=True)
 
 
-def _await_ready(process: Process, base: Path, log: Path) -> LabState:
-    deadline = time.monotonic() + _READY_WITHIN_S
+def _await_ready(process: Process, base: Path, log: Path, within_s: float) -> LabState:
+    deadline = time.monotonic() + within_s
     while True:
         state = read_lab_state(base)
         if state is not None and state.phase == "ready":
@@ -78,7 +79,7 @@ def _await_ready(process: Process, base: Path, log: Path) -> LabState:
         if process.poll() is not None:
             raise TrialFailedError(f"the lab could not be built: {last_line(log)}")
         if time.monotonic() >= deadline:
-            raise TrialFailedError(f"the lab was not ready within {_READY_WITHIN_S:.0f}s; see {LAB_LOGS}.")
+            raise TrialFailedError(f"the lab was not ready within {within_s:.0f}s; see {LAB_LOGS}.")
         time.sleep(_POLL_S)
 
 

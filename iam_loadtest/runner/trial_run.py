@@ -238,7 +238,7 @@ def _with_server_counts(
         counted = server.requests_by_kind()
         counted.subtract(before)
         counted.subtract(load.counts.probes)
-        served = served_by_step(scenario, workload, counted)
+        served = served_by_step(scenario, workload, counted) if server.is_counted else None
     except TrialFailedError as error:
         return _Ended(TrialStatus.FAILED, str(error), load)
     return _Ended(load.status, load.reason, load, served or None)

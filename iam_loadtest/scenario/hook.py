@@ -24,12 +24,15 @@ class Hook(Noun):
             value = {"command": value}
         if not isinstance(value, Mapping | Hook):
             raise ValueError("must be a command: a text, a list of texts, or a mapping with command and timeout")
-        if isinstance(value, Mapping) and isinstance(value.get("command"), str):
-            return {**value, "command": _words(value["command"])}
+        if isinstance(value, Mapping) and "command" in value:
+            return {**value, "command": split_command(value["command"])}
         return value
 
 
-def _words(command: str) -> list[str]:
+def split_command(command: Any) -> Any:
+    """The words of a command that is one text, as a shell takes them apart; anything else as it is."""
+    if not isinstance(command, str):
+        return command
     try:
         return shlex.split(command)
     except ValueError as error:

@@ -20,6 +20,8 @@ _NOT_WRITTEN: Mapping[int | str, Collection[str]] = {"topologies": _PROVIDERS, "
 _SECTIONS_WITH_SECRETS = frozenset({"clients", "users"})
 _SHOWN_THERE = frozenset({"id", "auth", "algorithm", "assertion_audience", "pattern", "first", "last", "[key]"})
 _MAX_VALUE = 60
+_SLIP = 0.9
+"""So alike are frontend and frontends, one of which another provider knows."""
 _USER_OF_URL = re.compile(r"//[^/\s]*@")
 _MAPPING = "it must be a mapping (key: value)"
 _WHOLE = "it must be a whole number"
@@ -85,14 +87,15 @@ def _missing(name: str, keys: Sequence[str], _error: ErrorDetails) -> str:
 
 
 def _unknown_key(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
+    known = _known_keys(error["loc"][:-1])
+    is_slip = bool(get_close_matches(keys[-1], known, n=1, cutoff=_SLIP))
     for provider, noun in _PROVIDERS.items():
-        if keys[0] == "topologies" and len(keys) == 3 and keys[-1] in noun.model_fields:
+        if keys[0] == "topologies" and len(keys) == 3 and keys[-1] in noun.model_fields and not is_slip:
             note = "" if provider == "url" else ", write it below factors"
             return f"{name} belongs to provider: {provider}; remove it{note}, or change the provider"
     section = _section_of(keys[0]) if len(keys) == 1 else None
     if section:
         return f"{name} is not a known key here; write it below {section}:"
-    known = _known_keys(error["loc"][:-1])
     close = get_close_matches(keys[-1], known, n=1)
     remedy = f"write {close[0]}, or one of {', '.join(known)}" if close else f"known here: {', '.join(known)}"
     return f"{name} is not a known key; {remedy}"
@@ -114,6 +117,8 @@ def _unknown_provider(name: str, keys: Sequence[str], error: ErrorDetails) -> st
 
 def _own_rule(name: str, keys: Sequence[str], error: ErrorDetails) -> str:
     words = str((error.get("ctx") or {}).get("error", error["msg"]))
+    if keys and keys[-1] == "[key]":
+        return f"{'.'.join(keys[:-2])} holds the name {_shown(error['input'], keys)}; it {words}"
     if words.startswith("cannot"):
         return f"{name} {words}"
     if isinstance(error["input"], Mapping) and not words.startswith("must"):

@@ -16,6 +16,7 @@ from iam_loadtest.scenario.lab import (
     lab_factors,
     public_addresses,
 )
+from iam_loadtest.scenario.lab_frontend import LabFrontend
 from iam_loadtest.scenario.target import Target
 
 
@@ -80,6 +81,9 @@ class LabTopology(_Topology):
         default="none", description="web sessions in the database, or in Redis that Sentinel watches"
     )
     settings: IamSettings = Field(default_factory=IamSettings, description="settings of the frontends")
+    frontend: LabFrontend | None = Field(
+        default=None, description="another program as the frontends; the built-in IAM where left out"
+    )
 
     @property
     def nodes(self) -> tuple[int, ...]:
@@ -109,6 +113,8 @@ class LabTopology(_Topology):
             raise ValueError(f"database.nodes must add up to 2 or more with kind: {kind}")
         if kind != "sqlite" and not self.nodes[0]:
             raise ValueError("database.nodes must begin with 1 or more; the first cluster has the first server")
+        if self.frontend and self.settings != IamSettings():
+            raise ValueError("settings is for the built-in IAM; remove it, or frontend")
         if clusters == 1 and self.balancer == "dns":
             raise ValueError("balancer cannot be dns with one cluster; it has one HAProxy, so take roundrobin")
         if clusters == 1 and self.link != LabLink():

@@ -38,10 +38,11 @@ class Lab:
         launcher, supervisor = (self.directory / LOCK_FILE).read_text().split()
         return int(launcher), int(supervisor)
 
-    def token(self, node: str | None = None) -> requests.Response:
+    def token(self, node: str | None = None, at: str = "127.0.0.1") -> requests.Response:
         headers = {"X-Lab-Node": node} if node else {}
         data = {"grant_type": "client_credentials"}
-        return requests.post(self.state.issuer + "token", data=data, auth=CRED, headers=headers, timeout=20)
+        url = self.state.address.replace("127.0.0.1", at) + "token"
+        return requests.post(url, data=data, auth=CRED, headers=headers, timeout=20)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return lab_command(*arguments, "--directory", str(self.directory))
@@ -97,7 +98,7 @@ def skip_without_namespaces() -> None:
 
 def skip_without_tun() -> None:
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("a link with latency needs /dev/net/tun here; run as root, or chmod 0666 it")
+        pytest.skip("wireguard-go needs /dev/net/tun; run as root, or chmod 0666 it")
 
 
 @pytest.fixture(scope="module")

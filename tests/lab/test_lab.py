@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,12 @@ from tests.lab.conftest import (
 )
 
 LabUp = Callable[..., Lab]
+OWN_PROGRAM = {
+    "command": f"{sys.executable} -m iam_loadtest iam --host {{address}} --port {{port}} --issuer {{issuer}}",
+    "environ": {"IAM_LOADTEST_DATABASE_URL": "{database_url}"},
+    "health": "/health",
+}
+"""The built-in IAM, started as any other program would be."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -37,7 +44,6 @@ def what_all_need() -> None:
 def galera(lab_up: LabUp) -> Lab:
     """Two sites with 30 ms between them, three frontends, each with a Galera member beside it."""
     skip_where_missing(galera=True)
-    skip_without_tun()
     return lab_up(frontends=[2, 1], database={"kind": "galera"}, link={"rtt": "30ms"})
 
 
@@ -66,9 +72,14 @@ def test_one_server_gives_tokens_and_goes_without_a_trace(lab_up: LabUp) -> None
 
 
 def test_a_killed_launcher_takes_everything_with_it(lab_up: LabUp) -> None:
-    """kill -9 of one process: no process, no network and no device of the lab is left, with no help from anyone."""
-    skip_without_tun()
-    lab = lab_up(frontends=[1, 1], link={"rtt": "2ms"})
+    """kill -9 of one process: no process, no network and no device of the lab is left, with no help from anyone.
+
+    This lab has a balancer at each site, on addresses of their own, and a program as its frontends.
+    """
+    lab = lab_up(frontends=[1, 1], link={"rtt": "2ms"}, balancer="dns", frontend=OWN_PROGRAM)
+    assert [lab.token(node).headers["X-Backend"] for node in lab.state.nodes] == list(lab.state.nodes)
+    beside = {at: {lab.token(at=at).headers["X-Backend"] for _ in range(2)} for at in ("127.0.0.1", "127.0.0.2")}
+    assert beside == {"127.0.0.1": {"frontend-1"}, "127.0.0.2": {"frontend-2"}}
     launcher, supervisor = lab.processes()
     networks = {link_of(pid, "net") for pid in inside_processes(supervisor)} - {link_of(os.getpid(), "net")}
     assert len(networks) >= 4, "supervisor, balancer, database and frontends have networks of their own"
@@ -100,7 +111,7 @@ def test_the_round_trip_is_what_was_asked_for_and_is_written_down(galera: Lab) -
     rtt_ms = galera.state.rtt_ms["1-2"]
     assert rtt_ms is not None
     assert 29.9 <= rtt_ms < 60
-    assert galera.state.links["1-2"] in {"tun", "netem"}
+    assert galera.state.links["1-2"] in {"tun", "netem", "packet"}
 
 
 def test_a_command_runs_in_the_network_of_a_node(galera: Lab) -> None:
@@ -164,10 +175,18 @@ def test_replication_with_sessions_and_a_tunnel_serves_from_both_sites(lab_up: L
         }
 
 
-def test_the_doctor_tries_and_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here all of a lab's parts are there, or the tests above would have been skipped."""
+def test_the_doctor_tries_and_names_what_is_missing() -> None:
+    """Here all of a lab's parts are there, or the tests above would have been skipped.
+
+    Packet sockets need nothing but namespaces, so there is a way to make latency wherever there are labs.
+    """
     said = lab_command("doctor")
     assert said.returncode == 0
-    lines = [line.split(maxsplit=1) for line in said.stdout.splitlines()]
-    assert {word for word, _ in lines} <= {"works", "no"}
-    assert any(rest.startswith("namespaces") and word == "works" for word, rest in lines)
+    found = {line[7:31].strip(): (line[:7].strip(), line[32:]) for line in said.stdout.splitlines()}
+    assert {word for word, _ in found.values()} <= {"works", "no"}
+    assert all(words for _, words in found.values())
+    assert found["namespaces"][0] == "works"
+    assert found["links with latency"][0] == "works"
+    measured = re.fullmatch(r"10 ms asked, (\d+\.\d\d) ms measured", found["latency by packet"][1])
+    assert measured
+    assert float(measured[1]) >= 9.9

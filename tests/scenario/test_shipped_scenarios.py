@@ -22,6 +22,7 @@ from iam_loadtest.scenario.demand import Demand
 from iam_loadtest.scenario.error_rule import ErrorRule
 from iam_loadtest.scenario.hook import Hook, Hooks
 from iam_loadtest.scenario.lab import LabDatabase, LabLink
+from iam_loadtest.scenario.lab_frontend import LabFrontend
 from iam_loadtest.scenario.limits import Limits
 from iam_loadtest.scenario.load import Load, Stage
 from iam_loadtest.scenario.load_file import load_scenario, parse_scenario
@@ -47,8 +48,8 @@ NOUNS: dict[str, type[BaseModel]] = {
     noun.__name__: noun
     for noun in (
         *(Scenario, Client, Users, Step, Workload, Load, Stage, Limits, Target, Hooks, Hook),
-        *(UrlTopology, EmbeddedTopology, LabTopology, LabDatabase, LabLink, IamSettings, ErrorRule, Objective),
-        *(Margins, Validity, Demand, Quick, Probes),
+        *(UrlTopology, EmbeddedTopology, LabTopology, LabDatabase, LabLink, LabFrontend, IamSettings, ErrorRule),
+        *(Objective, Margins, Validity, Demand, Quick, Probes),
     )
 }
 ENVIRONMENT = {
