@@ -6,22 +6,21 @@ tokens together, so no two arrivals ever use one chain of tokens. Free users are
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass
 
-import gevent
 from gevent import Greenlet, getcurrent
 from gevent.hub import get_hub
 
-from iam_loadtest.load.alarm import alarm
+from iam_loadtest.load.alarm import Alarm, alarm
 from iam_loadtest.load.clock import now_us
 
 LATE_US = 5_000
 """An arrival that starts later than this after its time is counted as late."""
 _SHORTEST_SLEEP_US = 500
 _LONGEST_SLEEP_US = 100_000
+_NEVER_US = 2**63
 
 
 @dataclass
@@ -40,15 +39,17 @@ class ArrivalTally:
     in_flight_us: int = 0
 
 
-@dataclass(frozen=True)
 class ArrivalWindow:
     """The measured window on this process's clock; ``end_us`` is None while it is not known."""
 
-    start_us: int
-    end_us: int | None = None
+    __slots__ = ("_end_us", "_start_us")
+
+    def __init__(self, start_us: int, end_us: int | None = None) -> None:
+        self._start_us = start_us
+        self._end_us = _NEVER_US if end_us is None else end_us
 
     def __contains__(self, moment_us: int) -> bool:
-        return moment_us >= self.start_us and (self.end_us is None or moment_us < self.end_us)
+        return self._start_us <= moment_us < self._end_us
 
 
 class _Seat:
@@ -64,18 +65,20 @@ class _Seat:
 class Dispatcher:
     """The arrivals of one process. Users may :meth:`take` before it starts; they wait then.
 
-    An arrival that no user took within ``late_limit_us`` is dropped: nothing is sent for it.
+    An arrival that no user took within ``late_limit_us`` is dropped: nothing is sent for it. Users are woken by the
+    event loop itself, one after the other: what was due together leaves together.
     """
 
     def __init__(self, late_limit_us: int, clock: Callable[[], int] = now_us) -> None:
         self._late_limit_us = late_limit_us
         self._clock = clock
         self._waiting: deque[int] = deque()
-        self._free: OrderedDict[_Seat, None] = OrderedDict()
+        self._free: deque[_Seat] = deque()
+        self._handed: deque[_Seat] = deque()
         self._dues_us: Iterator[int] = iter(())
         self._next_us: int | None = None
         self._window = ArrivalWindow(0)
-        self._running: Greenlet | None = None
+        self._alarm: Alarm | None = None
         self._is_closed = False
         self.tally = ArrivalTally()
 
@@ -83,14 +86,17 @@ class Dispatcher:
         """Begin with a schedule of intended starts, rising, on this process's clock."""
         self._dues_us, self._window = dues_us, window
         self._next_us = next(dues_us, None)
-        self._running = gevent.spawn(self._run)
+        self._alarm = alarm(self._on_time)
+        if self._next_us is not None:
+            self._alarm.set(self._next_us)
 
     def close(self) -> None:
         """No more arrivals: what was due until now and did not start is dropped. May be called twice."""
-        if self._running is not None:
-            self._running.kill()
-            self._running = None
+        if self._alarm is not None:
+            self._alarm.close()
+            self._alarm = None
             self._offer_due(self._clock())
+            self._wake_soon()
         self._is_closed = True
         while self._waiting:
             self._drop(self._waiting.popleft())
@@ -108,7 +114,9 @@ class Dispatcher:
         """Return an arrival that was taken and not begun; it goes to another user."""
         if self._is_closed:
             self._drop(due_us)
-        elif not self._hand(due_us):
+        elif self._hand(due_us):
+            self._wake_soon()
+        else:
             self._waiting.appendleft(due_us)
 
     def ended(self, due_us: int) -> None:
@@ -119,52 +127,71 @@ class Dispatcher:
             self.tally.in_flight_us += now - due_us
 
     def offer(self, due_us: int) -> None:
-        """Hand an arrival to the user that has been free longest; it waits where there is none."""
-        if due_us in self._window:
-            self.tally.offered += 1
-        if not self._hand(due_us):
-            self._waiting.append(due_us)
-            if due_us in self._window:
-                self.tally.waited += 1
+        """Hand an arrival to the user that has been free longest, who wakes up soon; it waits where there is none."""
+        self._offer(due_us)
+        self._wake_soon()
 
     def counts(self) -> dict[str, int]:
         """The tally so far, as plain data."""
         return asdict(self.tally)
 
-    def _hand(self, due_us: int) -> bool:
-        """Whether there was a free user to hand it to, who wakes up soon."""
-        if not self._free:
-            return False
-        seat, _ = self._free.popitem(last=False)
-        seat.due_us = due_us
-        get_hub().loop.run_callback(_wake, seat)
-        return True
-
-    def _run(self) -> None:
-        """Wake up for each arrival, or each half millisecond where they are closer, and hand over all that are due."""
-        with closing(alarm()) as clock:
-            while self._next_us is not None:
-                now = self._clock()
-                self._offer_due(now)
-                self._drop_expired(now)
-                if self._next_us is not None:
-                    clock.sleep_until(min(max(self._next_us, now + _SHORTEST_SLEEP_US), now + _LONGEST_SLEEP_US))
+    def _on_time(self) -> None:
+        """Called by the event loop for each arrival, or each half millisecond where they are closer."""
+        now = self._clock()
+        self._offer_due(now)
+        self._drop_expired(now)
+        if self._next_us is not None and self._alarm is not None:
+            self._alarm.set(min(max(self._next_us, now + _SHORTEST_SLEEP_US), now + _LONGEST_SLEEP_US))
+        self._wake()
 
     def _offer_due(self, now: int) -> None:
-        while self._next_us is not None and self._next_us <= now:
-            self.offer(self._next_us)
-            self._next_us = next(self._dues_us, None)
+        due_us = self._next_us
+        while due_us is not None and due_us <= now:
+            self._offer(due_us)
+            due_us = next(self._dues_us, None)
+        self._next_us = due_us
+
+    def _offer(self, due_us: int) -> None:
+        is_counted = due_us in self._window
+        if is_counted:
+            self.tally.offered += 1
+        if not self._hand(due_us):
+            self._waiting.append(due_us)
+            if is_counted:
+                self.tally.waited += 1
+
+    def _hand(self, due_us: int) -> bool:
+        """Whether there was a free user to hand it to, who is to be woken."""
+        if not self._free:
+            return False
+        seat = self._free.popleft()
+        seat.due_us = due_us
+        self._handed.append(seat)
+        return True
+
+    def _wake_soon(self) -> None:
+        """From any greenlet: the event loop itself wakes users."""
+        if self._handed:
+            get_hub().loop.run_callback(self._wake)
+
+    def _wake(self) -> None:
+        """Let each user that was handed something run until it waits again."""
+        while self._handed:
+            user = self._handed.popleft().user
+            if user is not None:
+                user.switch()
 
     def _await_arrival(self) -> int:
         seat = _Seat(getcurrent())
-        self._free[seat] = None
+        self._free.append(seat)
         try:
             while seat.due_us is None:
                 get_hub().switch()
         except BaseException:  # whatever ends the user: the arrival that it was handed must not be lost
             seat.user = None
-            self._free.pop(seat, None)
-            if seat.due_us is not None:
+            if seat.due_us is None:
+                self._free.remove(seat)
+            else:
                 self.give_back(seat.due_us)
             raise
         return seat.due_us
@@ -176,8 +203,3 @@ class Dispatcher:
     def _drop(self, due_us: int) -> None:
         if due_us in self._window:
             self.tally.dropped += 1
-
-
-def _wake(seat: _Seat) -> None:
-    if seat.user is not None:
-        seat.user.switch()
