@@ -19,8 +19,8 @@ from iam_loadtest.results.outcome import Outcome
 
 MAX_LINKS = 4
 """Origins that a user stays connected to; a workload has one, with a login page or two ports a few."""
-_LOOK_AFTER_S = 0.005
-"""After this time an idle connection is looked at once more; the event loop would tell of a change a little later."""
+_LOOK_AFTER_S = 0.25
+"""After this time an idle connection is looked at once more: the event loop tells of a change a moment later."""
 
 
 class Network:
@@ -92,8 +92,7 @@ class HttpTransport:
             link = self._reuse(origin, started_s)
             is_reused = link is not None
             link = link or self._open(Call(origin, self._number, started_s, deadline_s, None, is_guarded))
-            self._exchange(link, data, request.method == "HEAD", deadline_s, is_reused)
-            return self._response(link)
+            return self._exchange(link, data, request.method == "HEAD", deadline_s, is_reused)
         except TransportFailureError as failure:
             self._forget(link)
             return Response(failure.status, failure=failure.outcome, detail=failure.detail)
@@ -101,19 +100,19 @@ class HttpTransport:
             self._forget(link)
             raise
 
-    def _exchange(self, link: _Link, data: bytes, is_head: bool, deadline_s: float, is_reused: bool) -> None:
-        """Send, and read until the answer is complete."""
+    def _exchange(self, link: _Link, data: bytes, is_head: bool, deadline_s: float, is_reused: bool) -> Response:
+        """Send, and read until the answer is complete. Raises TransportFailureError."""
         reader, connection = link.reader, link.connection
         reader.begin(is_head)
         try:
             connection.begin(deadline_s)
             connection.send(data)
-            while not reader.complete:
-                came = connection.receive()
-                if came:
-                    reader.feed(came)
-                elif not reader.end_of_stream():
-                    raise ConnectionResetError
+            came = connection.receive()
+            response = reader.recognise(came, connection.received_us, link.backend)
+            if response is not None:
+                link.idle_since_s = monotonic()
+                return response
+            self._read(reader, connection, came)
         except TimeoutError:
             detail = f"no complete answer within {self._timeout_s:g} s"
             raise TransportFailureError(Outcome.TIMEOUT, detail, reader.status) from None
@@ -121,6 +120,19 @@ class HttpTransport:
             raise TransportFailureError(Outcome.TLS_ERROR, f"connection: {in_words(error)}", reader.status) from error
         except OSError as error:
             raise _lost(reader, is_reused) from error
+        return self._response(link)
+
+    @staticmethod
+    def _read(reader: ResponseReader, connection: Connection, came: bytes) -> None:
+        """Read on, after what came first, until the answer is complete."""
+        while True:
+            if came:
+                reader.feed(came)
+            elif not reader.end_of_stream():
+                raise ConnectionResetError
+            if reader.complete:
+                return
+            came = connection.receive()
 
     def _response(self, link: _Link) -> Response:
         """What was read; the connection is kept where the server says so. Raises TransportFailureError."""

@@ -10,12 +10,11 @@ _END = b"\r\n\r\n"
 
 
 class KnownHead(NamedTuple):
-    """What the parser said about a head: an answer framed by its length, on a connection that stays open."""
+    """What the parser said about a head: a 2xx framed by its length, on a connection that stays open."""
 
     status: int
     body_bytes: int
     backend: str
-    retry_after: bool
 
 
 class KnownHeads:

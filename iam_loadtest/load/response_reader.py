@@ -8,6 +8,7 @@ from typing import Any
 import httptools
 
 from iam_loadtest.flow.cookie_jar import MAX_COOKIES
+from iam_loadtest.flow.message import Response
 from iam_loadtest.load.known_head import KnownHead, KnownHeads
 from iam_loadtest.load.transport import TransportFailureError
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
@@ -36,6 +37,7 @@ class ResponseReader:
         self._backend_header = backend_header.lower().encode()
         self._known = KnownHeads() if known is None else known
         self._ignored: set[bytes] = set()
+        self._is_used = False
         self._is_head = True
         self._parser: Any = None
         self._body: list[bytes] = []
@@ -45,7 +47,10 @@ class ResponseReader:
         """Forget the last answer; the next one is to a HEAD if ``is_head``."""
         if self._is_head:
             self._parser = httptools.HttpResponseParser(self)
+        elif not (is_head or self._is_used):
+            return
         self._is_head = is_head
+        self._is_used = False
         self._received_bytes = 0
         self._forget()
 
@@ -72,33 +77,30 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> None:
         """Read on; raises TransportFailureError where the bytes are no HTTP, too many, or follow the answer."""
-        if self._is_known(data):
-            return
         is_first = not self._received_bytes
         self._parse(data)
         if is_first and self.complete and self._is_worth_knowing():
-            head = KnownHead(self.status, self._body_bytes, self.backend, self.retry_after)
-            self._known.learn(data, head)
+            self._known.learn(data, KnownHead(self.status, self._body_bytes, self.backend))
 
-    def _is_known(self, data: bytes) -> bool:
-        """Whether ``data`` is a whole answer whose head was parsed before; the parser then waits for the next one."""
-        if self._received_bytes or self._is_head:
-            return False
-        found = self._known.match(data)
+    def recognise(self, data: bytes, received_us: int, backend: str = "") -> Response | None:
+        """The answer where ``data``, the first that came, is all of one whose head was parsed before.
+
+        None says nothing: :meth:`feed` it then. The parser needs not see it, and waits for the next answer.
+        ``backend`` is the serving node where no header names it.
+        """
+        found = None if self._is_head else self._known.match(data)
         if found is None:
-            return False
-        (self.status, _, self.backend, self.retry_after), body_starts = found
-        self._body = [data[body_starts:]]
-        self.has_bytes = self.complete = self.keep_alive = True
-        self._received_bytes = len(data)
-        return True
+            return None
+        (status, _, named), body_starts = found
+        return Response(status, data[body_starts:], named or backend, False, None, "", received_us)
 
     def _is_worth_knowing(self) -> bool:
         """Whether the answer was one of those that :class:`KnownHead` can describe."""
-        is_plain = not (self._encoding or self.location or self.set_cookies or self._is_head)
-        return is_plain and self.keep_alive
+        is_special = self._encoding or self.location or self.set_cookies or self.retry_after or self._is_head
+        return self.keep_alive and not is_special and 200 <= self.status < 300
 
     def _parse(self, data: bytes) -> None:
+        self._is_used = True
         self.has_bytes = True
         self._received_bytes += len(data)
         try:
