@@ -17,6 +17,7 @@ import gevent
 from locust.env import Environment
 
 from iam_loadtest.load.clock import now_us
+from iam_loadtest.load.generating import spare_the_collector
 from iam_loadtest.load.message import Arrive
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.session import LoadSession, Place, holder_of, open_session
@@ -49,6 +50,7 @@ def begin(environment: Environment, setup: LoadSetup) -> tuple[LoadSession, list
     holder, recorder, taken = holder_of(environment), Recorder(), list[bytes]()
     recorder.synchronise(-now_us())
     holder.session = open_session(setup, [OpenUser.workload], Place(), recorder)
+    spare_the_collector()
     holder.is_ready.set()
 
     def report() -> None:

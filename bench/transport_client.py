@@ -24,6 +24,7 @@ import gevent
 from locust.env import Environment
 
 from iam_loadtest.flow.message import Request
+from iam_loadtest.load.generating import spare_the_collector
 from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.session import Place, holder_of, open_session
@@ -160,6 +161,7 @@ def begin(environment: Environment, workload: str, setup: LoadSetup) -> None:
     holder, recorder = holder_of(environment), Recorder()
     recorder.synchronise(0)
     holder.session = open_session(setup, [workload], Place(), recorder)
+    spare_the_collector()
     holder.is_ready.set()
 
     def report() -> None:
