@@ -41,7 +41,8 @@ def read_answer(request: Request, response: Response) -> Answer:
     try:
         if request.visit is not None:
             return _read_page(request, request.visit, response)
-        return _READERS.get(request.kind, _tokens)(response)
+        read = _READERS.get(request.kind)
+        return parse_tokens(response.body) if read is None else read(response)
     except TokenResponseError as error:
         raise BadAnswerError(Outcome.PROTOCOL_ERROR, str(error)) from error
     except PageError as error:
@@ -65,10 +66,6 @@ def _read_page(request: Request, visit: Visit, response: Response) -> Answer:
 
 def _no_form(kind: str) -> NoReturn:
     raise PageError(f"a page without a {kind} form")
-
-
-def _tokens(response: Response) -> Tokens:
-    return parse_tokens(response.body)
 
 
 def _active(response: Response) -> None:

@@ -40,7 +40,10 @@ class Classifier:
         if response.failure is not None:
             return Judgement(response.failure, None, response.detail)
         if 200 <= response.status < (300 if request.visit is None else 400):
-            return _judge_success(request, response)
+            try:
+                return Judgement(Outcome.OK, read_answer(request, response))
+            except BadAnswerError as error:
+                return Judgement(error.outcome, None, error.detail)
         return self._judge_refusal(request, response, latency_s)
 
     def _judge_refusal(self, request: Request, response: Response, latency_s: float) -> Judgement:
@@ -64,13 +67,6 @@ def profile_rules(profile: str) -> tuple[ErrorRule, ...]:
     """The error table that ships with the package under this name."""
     text = files("iam_loadtest.flow").joinpath("profiles", f"{profile}.yaml").read_text(encoding="utf-8")
     return tuple(ErrorRule.model_validate(row) for row in yaml.safe_load(text))
-
-
-def _judge_success(request: Request, response: Response) -> Judgement:
-    try:
-        return Judgement(Outcome.OK, read_answer(request, response))
-    except BadAnswerError as error:
-        return Judgement(error.outcome, None, error.detail)
 
 
 def _fits(

@@ -22,7 +22,7 @@ from iam_loadtest.load.deck import Deck
 from iam_loadtest.load.pin import Pins
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.transport import Transport
-from iam_loadtest.load.virtual_user import Answered
+from iam_loadtest.load.virtual_user import Report
 from iam_loadtest.oidc.token_response import lifetime_s
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.probe import ProbeRow, ProbeVerdict
@@ -77,7 +77,7 @@ class Probing:
         """Whether probes are the workload."""
         return self.plan.share is None
 
-    def open_user(self, report: Callable[[Answered], None]) -> ProbeRunner:
+    def open_user(self, report: Report) -> ProbeRunner:
         """A further user of this process."""
         login = self.plan.logins(next(self._users))
         return ProbeRunner(self, (self.new_transport(), self.new_transport()), login, report)
@@ -151,9 +151,7 @@ class Probing:
 class ProbeRunner:
     """One probe user: runs probe after probe over two connections, the second for what is sent at once."""
 
-    def __init__(
-        self, probing: Probing, transports: Sequence[Transport], login: UserLogin, report: Callable[[Answered], None]
-    ) -> None:
+    def __init__(self, probing: Probing, transports: Sequence[Transport], login: UserLogin, report: Report) -> None:
         self._probing = probing
         self._transports = transports
         self._login = login
@@ -233,7 +231,7 @@ class ProbeRunner:
         self._last_status = response.status
         recorder.request(sent_us, request.step, latency_us, response.status, outcome, response.backend)
         failure = None if outcome is Outcome.OK else recorder.failures.text(outcome, detail)
-        self._report(Answered(request, latency_us, len(response.body), failure))
+        self._report(request, latency_us, len(response.body), failure)
 
     def _keep_chain(self, probe: Probe, began_us: int) -> None:
         """The row of a whole probe: good where it came to a verdict; its latency leaves waits out."""

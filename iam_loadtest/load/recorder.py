@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from iam_loadtest.load.clock import Timeline, now_us
 from iam_loadtest.load.failure_text import FailureTexts
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.results.sample import WORKFLOW_STEP, SampleBuffer
+from iam_loadtest.results.sample import ROWS_AT_A_TIME, WORKFLOW_STEP, SampleBuffer
 
 MAX_BACKENDS = 250
 OTHER_BACKEND = "(other)"
@@ -38,7 +38,7 @@ class Recorder:
         self._timeline = Timeline()
         self._keeps_rows = keeps_rows
         self._buffer = SampleBuffer(self._elapsed_of_all)
-        self._append = self._buffer.append
+        self._waiting = self._buffer.waiting
         self._backends: set[str] = set()
         self._taken = 0
         self._chains = 0
@@ -78,9 +78,11 @@ class Recorder:
         """Keep one request; ``sent_us`` is this process's clock, ``late_us`` how long after its intended start."""
         if not self._keeps_rows:
             return
-        if backend not in self._backends:
+        if backend and backend not in self._backends:
             backend = self._bounded(backend)
-        self._append(sent_us, step, latency_us, late_us, status, outcome, backend)
+        self._waiting.append((sent_us, step, latency_us, late_us, status, outcome, backend))
+        if len(self._waiting) >= ROWS_AT_A_TIME:
+            self._buffer.settle()
 
     def chain(
         self,

@@ -27,7 +27,7 @@ from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.setup import LoadSetup, with_first_client
 from iam_loadtest.load.transport import Transport, settings_of
 from iam_loadtest.load.transports import transports
-from iam_loadtest.load.virtual_user import Answered, VirtualUser
+from iam_loadtest.load.virtual_user import Report, VirtualUser
 from iam_loadtest.scenario.probes import Probes
 
 _LOG = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class LoadSession:
         self.think_time_s = setup.scenario.load.think_time_s
 
     def start_user(
-        self, own_workload: str | None, report: Callable[[Answered], None], is_stopping: Callable[[], bool]
+        self, own_workload: str | None, report: Report, is_stopping: Callable[[], bool]
     ) -> tuple[VirtualUser, float]:
         """A new user of this process, and the seconds it waits first, so that users are not in step."""
         number = next(self._numbers)
@@ -81,7 +81,7 @@ class LoadSession:
         user = VirtualUser(mix, login, transport, self.recorder, report, is_stopping, self.aside)
         return user, self._phase_s(number)
 
-    def start_probe_user(self, report: Callable[[Answered], None]) -> tuple[ProbeRunner, float]:
+    def start_probe_user(self, report: Report) -> tuple[ProbeRunner, float]:
         """A new user of this process that runs probes, and the seconds it waits first."""
         if self.probing is None:
             raise RuntimeError("a test without probes has no users that run them")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from gevent import GreenletExit
 
@@ -31,16 +30,8 @@ _LOSES_TOKENS = frozenset(
 """After these a refresh token may be used up, or never was there: what priming gave is asked for anew."""
 
 
-class Answered(NamedTuple):
-    """One request as it is reported to Locust's listeners: its latency counts from its intended start.
-
-    ``failure`` is None where it is OK.
-    """
-
-    request: Request
-    latency_us: int
-    response_bytes: int
-    failure: str | None
+Report = Callable[[Request, int, int, str | None], None]
+"""Told of each request: its latency in microseconds from its intended start, the answer's bytes, the failure if any."""
 
 
 class _ChainCutError(Exception):
@@ -59,7 +50,7 @@ class VirtualUser:
         login: UserLogin,
         transport: Transport,
         recorder: Recorder,
-        report: Callable[[Answered], None],
+        report: Report,
         is_stopping: Callable[[], bool],
         aside: Aside | None = None,
     ) -> None:
@@ -71,6 +62,8 @@ class VirtualUser:
         self._is_stopping = is_stopping
         self._aside = aside
         self._held: dict[str, Held] = {}
+        self.is_primed = not any(kind.workload.prime for kind in mix.kinds)
+        """Whether :meth:`prime` would never have anything to do."""
         self._last_status = 0
         self._late_us = 0
         self._aside_us = 0
@@ -170,5 +163,5 @@ class VirtualUser:
         self._last_status = response.status
         self._recorder.request(sent_us, request.step, latency_us, response.status, outcome, response.backend, late_us)
         failure = None if outcome is Outcome.OK else self._recorder.failures.text(outcome, detail)
-        self._report(Answered(request, latency_us + late_us, len(response.body), failure))
+        self._report(request, latency_us + late_us, len(response.body), failure)
         return outcome, answer

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ MAX_LATENCY_US = 2**32 - 1
 PACK_FORMAT = 1
 _HEAD = struct.Struct("<BIHHH")
 _TYPECODES = "qIIHHHH"
-_ROWS_AT_A_TIME = 256
+ROWS_AT_A_TIME = 256
 _CODE_COLUMNS = ("step", "outcome", "backend")
 
 
@@ -84,18 +84,19 @@ class SampleBlock:
 class SampleBuffer:
     """Rows waiting to be shipped. Not thread-safe: one per gevent hub.
 
-    Rows are put into columns some at a time: the hot path appends one tuple, and no long pause follows. ``elapsed``
-    turns the ``started_us`` of several rows into time since the trial's origin, where they are given in another.
+    Rows are put into columns some at a time: the hot path appends one tuple to ``waiting``, as :meth:`append` would,
+    calls :meth:`settle` where ROWS_AT_A_TIME are there, and no long pause follows. ``elapsed`` turns the ``started_us``
+    of several rows into time since the trial's origin, where they are given in another.
     """
 
     def __init__(self, elapsed: Callable[[Sequence[int]], Sequence[int]] = lambda started_us: started_us) -> None:
         self._elapsed = elapsed
         self._names: dict[str, dict[str, int]] = {column: {} for column in _CODE_COLUMNS}
         self._clear_columns()
-        self._rows: list[tuple[int, str, int, int, int, str, str]] = []
+        self.waiting: list[tuple[int, str, int, int, int, str, str]] = []
 
     def __len__(self) -> int:
-        return len(self._started_us) + len(self._rows)
+        return len(self._started_us) + len(self.waiting)
 
     def append(
         self,
@@ -108,14 +109,13 @@ class SampleBuffer:
         backend: str,
     ) -> None:
         """Keep one row; latencies are clipped to the column's range of 71 minutes."""
-        rows = self._rows
-        rows.append((started_us, step, latency_us, late_us, status, outcome, backend))
-        if len(rows) >= _ROWS_AT_A_TIME:
-            self._settle()
+        self.waiting.append((started_us, step, latency_us, late_us, status, outcome, backend))
+        if len(self.waiting) >= ROWS_AT_A_TIME:
+            self.settle()
 
     def pack(self) -> bytes:
         """All rows as bytes, and the buffer is empty afterwards."""
-        self._settle()
+        self.settle()
         tables = [list(self._names[column]) for column in _CODE_COLUMNS]
         head = _HEAD.pack(PACK_FORMAT, len(self), *(len(table) for table in tables))
         names = b"".join(_pack_name(name) for table in tables for name in table)
@@ -132,11 +132,11 @@ class SampleBuffer:
         self._clear_columns()
         return head + names + body
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Put waiting rows into the columns."""
-        if not self._rows:
+        if not self.waiting:
             return
-        started_us, step, latency_us, late_us, status, outcome, backend = zip(*self._rows, strict=True)
+        started_us, step, latency_us, late_us, status, outcome, backend = zip(*self.waiting, strict=True)
         self._started_us.extend(self._elapsed(started_us))
         self._latency_us.extend(_clipped(latency_us))
         self._late_us.extend(_clipped(late_us))
@@ -144,7 +144,7 @@ class SampleBuffer:
         self._step.extend(_codes(self._names["step"], step))
         self._outcome.extend(_codes(self._names["outcome"], outcome))
         self._backend.extend(_codes(self._names["backend"], backend))
-        self._rows.clear()
+        self.waiting.clear()
 
     def _clear_columns(self) -> None:
         self._started_us = array("q")
@@ -182,12 +182,11 @@ def _clipped(values: Sequence[int]) -> Sequence[int]:
     return [min(max(value, 0), MAX_LATENCY_US) for value in values]
 
 
-def _codes(table: dict[str, int], names: Iterable[str]) -> Iterator[int]:
-    for name in names:
-        code = table.get(name)
-        if code is None:
-            code = table[name] = len(table)
-        yield code
+def _codes(table: dict[str, int], names: Sequence[str]) -> Iterator[int]:
+    for name in dict.fromkeys(names):
+        if name not in table:
+            table[name] = len(table)
+    return map(table.__getitem__, names)
 
 
 def _pack_name(name: str) -> bytes:

@@ -20,11 +20,11 @@ from iam_loadtest.load.findings import Findings
 from iam_loadtest.load.pin import Pins
 from iam_loadtest.load.probing import ProbePlan, Probing
 from iam_loadtest.load.recorder import Recorder
-from iam_loadtest.load.virtual_user import Answered
 from iam_loadtest.oidc.discovery import Endpoints
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.probe import ProbeKind, ProbeRow
 from iam_loadtest.results.sample import unpack
+from tests.load.answered import Reports
 from tests.scenario.scenarios import scenario_of
 
 ENDPOINTS = Endpoints("http://x/", "http://x/token", None, "http://x/introspect", None, "http://x/revoke")
@@ -146,7 +146,7 @@ def test_probes_stay_within_their_share_of_the_workload_s_requests() -> None:
     iam = Iam()
     probes = probing(iam, [ProbeKind.ISSUE_INTROSPECT])
     workload(probes.recorder, 40)
-    runner = probes.open_user(lambda _: None)
+    runner = probes.open_user(lambda *_: None)
     assert runner.run_one()
     assert runner.run_one()
     gevent.spawn_later(0.02, probes.close)
@@ -161,10 +161,10 @@ def test_probes_stay_within_their_share_of_the_workload_s_requests() -> None:
 
 def test_without_a_workload_their_plain_requests_are_rows() -> None:
     """Reads that are made again, and double redemptions, are not; a whole probe is good where it came to a verdict."""
-    iam, reports = Iam(lag=2), list[Answered]()
+    iam, reports = Iam(lag=2), Reports()
     kinds = [ProbeKind.ISSUE_INTROSPECT]
     probes = probing(iam, kinds, share=None, nodes={"b": ""})
-    runner = probes.open_user(reports.append)
+    runner = probes.open_user(reports)
     while not any(row.attempt == 3 for row in rows_of(probes)):
         assert runner.run_one()
     samples = list(unpack(probes.recorder.take()).rows())
@@ -181,7 +181,7 @@ def test_a_test_that_ends_cuts_waits_off_and_keeps_what_was_seen() -> None:
     """The credential was acknowledged, so it is audited though its probe was never done."""
     iam = Iam(lag=10**6)
     probes = probing(iam, [ProbeKind.ISSUE_INTROSPECT], share=None, nodes={"b": ""})
-    runner = probes.open_user(lambda _: None)
+    runner = probes.open_user(lambda *_: None)
     gevent.spawn_later(0.05, probes.close)
     while runner.run_one():
         pass
@@ -198,7 +198,7 @@ def test_the_audit_reads_each_credential_through_each_node() -> None:
     iam = Iam()
     kinds = [ProbeKind.ISSUE_REFRESH, ProbeKind.REVOKE_INTROSPECT]
     probes = probing(iam, kinds, share=None)
-    runner = probes.open_user(lambda _: None)
+    runner = probes.open_user(lambda *_: None)
     for _ in range(2):
         assert runner.run_one()
     runner.close()
@@ -224,7 +224,7 @@ def test_a_lost_write_is_missing_at_every_node() -> None:
     """It is looked for twice, a second apart."""
     iam = Iam()
     probes = probing(iam, [ProbeKind.ISSUE_INTROSPECT], share=None)
-    runner = probes.open_user(lambda _: None)
+    runner = probes.open_user(lambda *_: None)
     assert runner.run_one()
     iam.forget()
     probes.take()
@@ -242,7 +242,7 @@ def test_every_kind_of_probe_goes_through_from_end_to_end() -> None:
     """Each comes to a verdict on a deployment in which all is well."""
     iam = Iam()
     probes = probing(iam, ALL, share=None)
-    runner = probes.open_user(lambda _: None)
+    runner = probes.open_user(lambda *_: None)
     for _ in ALL:
         assert runner.run_one()
     assert {(row.probe, row.verdict) for row in rows_of(probes)} == {

@@ -26,7 +26,7 @@ def opened(setup: LoadSetup, place: Place = Place(), own: str = "refresh") -> Lo
 
 
 def start(session: LoadSession, own: str | None = "refresh") -> tuple[VirtualUser, float]:
-    return session.start_user(own, lambda _: None, lambda: False)
+    return session.start_user(own, lambda *_: None, lambda: False)
 
 
 def logins(session: LoadSession, users: int) -> list[str]:

@@ -17,12 +17,13 @@ from iam_loadtest.flow.token_step import token_step
 from iam_loadtest.load.clock import now_us
 from iam_loadtest.load.mix import ChainKind, Mix
 from iam_loadtest.load.recorder import Recorder
-from iam_loadtest.load.virtual_user import CUT_OFF, Answered, VirtualUser
+from iam_loadtest.load.virtual_user import CUT_OFF, VirtualUser
 from iam_loadtest.oidc.client_auth import ClientCredentials
 from iam_loadtest.oidc.grant import Grant
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.sample import Sample, unpack
 from iam_loadtest.scenario.step import Step
+from tests.load.answered import Reports
 
 GOOD = Response(200, b'{"access_token": "a", "refresh_token": "r", "token_type": "Bearer"}', "node-1")
 REFUSED = Response(401, b'{"error": "invalid_client", "error_description": "Bad credentials"}')
@@ -56,10 +57,10 @@ class Scripted:
 
 def user(
     transport: Scripted, is_stopping: Callable[[], bool] = lambda: False, is_primed: bool = False
-) -> tuple[VirtualUser, Recorder, list[Answered]]:
-    recorder, reports = Recorder(), list[Answered]()
+) -> tuple[VirtualUser, Recorder, Reports]:
+    recorder, reports = Recorder(), Reports()
     mix = Mix([ChainKind(workload(is_primed))])
-    return VirtualUser(mix, LOGIN, transport, recorder, reports.append, is_stopping), recorder, reports
+    return VirtualUser(mix, LOGIN, transport, recorder, reports, is_stopping), recorder, reports
 
 
 def rows(recorder: Recorder) -> list[Sample]:
@@ -115,8 +116,8 @@ def test_what_signing_took_is_in_no_latency_and_no_lateness_but_is_counted(monke
 
     steps = tuple(SlowlySigned(name, name, "client_credentials", clock) for name in ("issue", "again"))
     mix = Mix([ChainKind(ReadyWorkload("two", steps, [LOGIN], classifier_for("indigo-iam")))])
-    recorder, reports = Recorder(), list[Answered]()
-    virtual = VirtualUser(mix, LOGIN, Answering(GOOD, GOOD), recorder, reports.append, lambda: False)
+    recorder, reports = Recorder(), Reports()
+    virtual = VirtualUser(mix, LOGIN, Answering(GOOD, GOOD), recorder, reports, lambda: False)
     assert virtual.run_chain(clock.now_us - 3_000) is Outcome.OK
     issue, again, chain = rows(recorder)
     assert [(row.latency_us, row.late_us) for row in (issue, again)] == [(10_000, 3_000), (10_000, 0)]

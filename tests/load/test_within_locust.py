@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-CHECKS = [str(HERE / name) for name in ("statistics_checks.py", "master_checks.py")]
+CHECKS = [str(HERE / name) for name in ("statistics_checks.py", "master_checks.py", "users_checks.py")]
 
 
-def test_the_checks_of_the_statistics_and_of_the_master_pass() -> None:
+def test_the_checks_within_locust_pass() -> None:
     command = [
         sys.executable,
         "-c",
