@@ -24,6 +24,7 @@ _COMMANDS = {
     "iam": ("iam_loadtest.cli.iam:iam", "Run the built-in IAM, a stand-in for tests."),
     "init": ("iam_loadtest.cli.init:init", "Write a first scenario for an IAM, and check it."),
     "check": ("iam_loadtest.cli.check:check", "Reach every topology and walk every workload once."),
+    "users": ("iam_loadtest.cli.users:users", "Make and remove users, clients and sessions at an IAM."),
     "plan": ("iam_loadtest.cli.plan:plan", "Show the trials, their order and how long they take."),
     "run": ("iam_loadtest.cli.run:run", "Run a scenario, or what is missing of a run."),
     "worker": ("iam_loadtest.cli.worker:worker", "Generate load for runs on another host."),

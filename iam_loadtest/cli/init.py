@@ -106,11 +106,12 @@ class _Asking:
 def _discover(issuer: str, directory: Path, options: dict[str, Any]) -> Endpoints:
     from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
     from iam_loadtest.oidc.recognise import recognise  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.runner.admin import checked_url  # noqa: PLC0415  not needed for --help
     from iam_loadtest.runner.failure import TrialFailedError  # noqa: PLC0415  not needed for --help
     from iam_loadtest.runner.preflight import Preflight  # noqa: PLC0415  not needed for --help
 
     try:
-        with Preflight(_url(issuer), _target(options, directory), directory) as preflight:
+        with Preflight(checked_url(issuer), _target(options, directory), directory) as preflight:
             endpoints = preflight.discover()
     except TrialFailedError as error:
         raise UserError(str(error)) from error
@@ -118,19 +119,6 @@ def _discover(issuer: str, directory: Path, options: dict[str, Any]) -> Endpoint
     click.echo(f"  client authentication: {', '.join(endpoints.auth_methods) or 'not said'}")
     click.echo(f"  grants: {', '.join(endpoints.grants) or 'not said'}")
     return endpoints
-
-
-def _url(issuer: str) -> str:
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  not needed for --help
-
-    from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
-    from iam_loadtest.scenario.fields import Url  # noqa: PLC0415  not needed for --help
-    from iam_loadtest.scenario.problem import show  # noqa: PLC0415  not needed for --help
-
-    try:
-        return TypeAdapter(Url).validate_python(issuer)
-    except ValidationError as error:
-        raise UserError(f"{show(issuer)} {error.errors()[0]['ctx']['error']}.") from error
 
 
 def _target(options: dict[str, Any], directory: Path) -> Target:

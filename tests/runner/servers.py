@@ -42,7 +42,7 @@ def serving(answers: Mapping[str, Answer] | None = None, tls: ssl.SSLContext | N
         def do_GET(self) -> None:
             answer_of(server, self)
 
-        do_POST = do_GET
+        do_POST = do_DELETE = do_GET
 
         def log_message(self, *_: object) -> None:
             """Nothing: tests read the client's side."""

@@ -1,0 +1,94 @@
+"""Sessions for a load test: a refresh token for each user, had as the scenario says, kept in a file for its owner."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from iam_loadtest.errors import UserError
+from iam_loadtest.flow.prepare import ReadyWorkload, prepare_chain
+from iam_loadtest.flow.token_pool import COLUMN
+from iam_loadtest.oidc.grant import Grant
+from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.preflight import Preflight, failed_step
+from iam_loadtest.runner.provision import read_csv, write_private_csv
+from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.workload import Workload
+
+COLUMNS = ("username", COLUMN)
+Result = TypeVar("Result")
+
+
+def pre_issue(
+    scenario: Scenario,
+    topology: str,
+    issuer: str,
+    workload: str,
+    directory: Path,
+    output: Path,
+    say: Callable[[int, int], None],
+) -> int:
+    """Have a token for each user that the file does not hold yet, and add it there; how many were had.
+
+    Raises UserError at the first that is refused; what was had before is kept.
+    """
+    have = _begun(output)
+    with Preflight(issuer, scenario.target_of(topology), directory) as preflight:
+        endpoints = _usable(preflight.discover)
+        chain = Workload(steps=_until_refresh(scenario, workload))
+        ready = prepare_chain(scenario, workload, chain, endpoints, directory)
+        missing = [user for user in ready.users if user.username not in have]
+        with output.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            for number, user in enumerate(missing, 1):
+                writer.writerow((user.username, _token(preflight, replace(ready, users=[user]))))
+                file.flush()
+                say(number, len(missing))
+    return len(missing)
+
+
+def first_refreshing(scenario: Scenario) -> str:
+    """The first workload that has a refresh after other steps; raises UserError where there is none."""
+    for name, noun in scenario.workloads.items():
+        if any(scenario.steps[step].grant is Grant.REFRESH_TOKEN for step in noun.chain[1:]):
+            return name
+    raise UserError("no workload has a refresh after other steps; write one that gets a refresh token.")
+
+
+def _begun(output: Path) -> set[str]:
+    """Who has a token in the file, which is made where it is not there."""
+    if not output.exists():
+        write_private_csv(output, COLUMNS, ())
+    if output.stat().st_mode & 0o077:
+        raise UserError(f"{output}: others than its owner may read it, and it will hold tokens; chmod 600 it.")
+    return {row["username"] for row in read_csv(output, COLUMNS)}
+
+
+def _until_refresh(scenario: Scenario, workload: str) -> tuple[str, ...]:
+    """The steps of a workload before its first refresh."""
+    chain = scenario.workloads[workload].chain
+    refreshes = [index for index, name in enumerate(chain) if scenario.steps[name].grant is Grant.REFRESH_TOKEN]
+    if not refreshes or not refreshes[0]:
+        raise UserError(f"workload {workload} has no refresh after other steps; name one that gets a refresh token.")
+    return chain[: refreshes[0]]
+
+
+def _token(preflight: Preflight, ready: ReadyWorkload) -> str:
+    name = ready.users[0].username
+    checked, tokens = _usable(lambda: preflight.walk(ready))
+    reason = failed_step(checked)
+    if reason is not None:
+        raise UserError(f"user {name}: {reason}; correct that and call it again, it goes on from here.")
+    if tokens is None or not tokens.refresh_token:
+        raise UserError(f"user {name}: no refresh token came back; add offline_access to the scope of the step.")
+    return tokens.refresh_token
+
+
+def _usable(ask: Callable[[], Result]) -> Result:
+    try:
+        return ask()
+    except TrialFailedError as error:
+        raise UserError(str(error)) from error

@@ -1,0 +1,195 @@
+"""`users` makes what a load test needs and removes exactly that: against fakes of both admin APIs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from iam_loadtest.runner.embedded_iam import embedded_iam
+from iam_loadtest.scenario.topology import EmbeddedTopology
+from tests.cli.front_door import Called, call
+from tests.hostile_discovery import CASES, hostile_issuer
+from tests.runner.fake_admin import TOKEN, FakeAdmin, fake_indigo, fake_keycloak
+
+Fake = Callable[[], AbstractContextManager[tuple[FakeAdmin, str]]]
+BOTH = pytest.mark.parametrize("fake", [fake_keycloak, fake_indigo], ids=["keycloak", "indigo-iam"])
+MARKED = "iam-loadtest loadtest"
+
+
+@pytest.fixture
+def users(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
+    """Calls `users` in a directory of its own, with the admin token in ADMIN_TOKEN."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ADMIN_TOKEN", TOKEN)
+
+    def called(command: str, issuer: str, *options: object) -> Called:
+        done = call(capsys, "users", command, issuer, "--admin-token", "ADMIN_TOKEN", *options)
+        assert TOKEN not in done.out + done.err
+        return done
+
+    return called
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def names(fake: FakeAdmin) -> set[str]:
+    return {str(one.get("username") or one.get("userName")) for one in fake.users.values()}
+
+
+@BOTH
+def test_users_are_made_with_the_marker_and_removed_by_it_and_others_stay(
+    fake: Fake, users: Callable[..., Called], tmp_path: Path
+) -> None:
+    """More than a page of them; their passwords stand in a file for its owner alone, which a scenario can use."""
+    with fake() as (iam, issuer):
+        made = users("make", issuer, "--count", 120, "--pattern", "new_{n}")
+        assert (made.code, made.out) == (0, "120 users made, 0 were there: users.csv\n")
+        assert len(iam.users) == 121
+        listed = rows(tmp_path / "users.csv")
+        assert [one["username"] for one in listed[:2]] == ["new_1", "new_2"]
+        assert len({one["password"] for one in listed}) == 120
+        assert (tmp_path / "users.csv").stat().st_mode & 0o077 == 0
+        assert listed[0]["password"] not in made.out + made.err
+        looked = users("clean", issuer, "--dry-run")
+        assert looked.out.startswith(f"120 users and 0 clients at {issuer} carry the marker 'loadtest'.\n")
+        assert len(iam.users) == 121
+        assert users("clean", issuer, "--yes", "--marker", "another").code == 0
+        assert len(iam.users) == 121
+        assert users("clean", issuer, "--yes").code == 0
+        assert names(iam) == {"loadtest_7"}, "whose name fits but who carries no marker"
+
+
+@BOTH
+def test_a_call_that_was_interrupted_is_called_again_and_goes_on(
+    fake: Fake, users: Callable[..., Called], tmp_path: Path
+) -> None:
+    """The admin token expires after some users; the passwords of those that were made stay what they are."""
+    with fake() as (iam, issuer):
+        iam.refuses_after = 20
+        ended = users("make", issuer, "--count", 60, "--pattern", "new_{n}")
+        assert ended.code == 1
+        assert "the admin token is not good for that, or has expired" in ended.err
+        before = rows(tmp_path / "users.csv")
+        made = len(iam.users) - 1
+        assert 0 < made < 60
+        iam.refuses_after = None
+        again = users("make", issuer, "--count", 60)
+        assert again.out == f"{60 - made} users made, {made} were there: users.csv\n"
+        assert rows(tmp_path / "users.csv") == before
+        assert len(iam.users) == 61
+
+
+@BOTH
+def test_a_name_that_is_somebody_elses_is_not_taken_over(fake: Fake, users: Callable[..., Called]) -> None:
+    with fake() as (iam, issuer):
+        refused = users("make", issuer, "--count", 7)
+        assert refused.code == 1
+        assert "'loadtest_7' is there already without the marker; choose other names." in refused.err
+        assert iam.users["old"]["lastName"] == "Person"
+
+
+@BOTH
+def test_users_of_a_file_keep_the_passwords_that_it_has(
+    fake: Fake, users: Callable[..., Called], tmp_path: Path
+) -> None:
+    (tmp_path / "wanted.csv").write_text("username,password\nada,chosen-one\nbob,\n")
+    with fake() as (iam, issuer):
+        assert users("make", issuer, "--from-file", "wanted.csv", "--users-file", "out.csv").code == 0
+        assert names(iam) == {"loadtest_7", "ada", "bob"}
+    ada, bob = rows(tmp_path / "out.csv")
+    assert ada == {"username": "ada", "password": "chosen-one"}
+    assert len(bob["password"]) >= 16
+
+
+@BOTH
+def test_clients_get_new_secrets_and_the_grants_that_were_asked_for(
+    fake: Fake, users: Callable[..., Called], tmp_path: Path
+) -> None:
+    wanted = "client_id,auth,grants,scope,redirect_uris\n"
+    wanted += "lt-subject,post,password refresh_token,openid offline_access,\n"
+    wanted += "lt-actor,basic,token_exchange,openid,\nlt-web,none,authorization_code,openid,http://localhost/cb\n"
+    (tmp_path / "wanted.csv").write_text(wanted)
+    with fake() as (iam, issuer):
+        assert (
+            users("make", issuer, "--clients-from", "wanted.csv").out == "3 clients made, 0 were there: clients.csv\n"
+        )
+        made = {str(one.get("clientId") or one.get("client_id")): one for one in iam.clients.values()}
+        assert set(made) == {"lt-subject", "lt-actor", "lt-web"}
+        listed = {one["client_id"]: one for one in rows(tmp_path / "clients.csv")}
+        subject = made["lt-subject"]
+        assert subject.get("secret", subject.get("client_secret")) == listed["lt-subject"]["secret"] != ""
+        assert listed["lt-web"]["secret"] == ""
+        if "clientId" in subject:
+            assert (subject["directAccessGrantsEnabled"], subject["serviceAccountsEnabled"]) == (True, False)
+            assert made["lt-actor"]["attributes"]["standard.token.exchange.enabled"] == "true"
+            assert made["lt-web"]["publicClient"] is True
+        else:
+            assert subject["token_endpoint_auth_method"] == "client_secret_post"
+            assert made["lt-actor"]["grant_types"] == ["urn:ietf:params:oauth:grant-type:token-exchange"]
+            assert made["lt-web"]["redirect_uris"] == ["http://localhost/cb"]
+        assert (tmp_path / "clients.csv").stat().st_mode & 0o077 == 0
+        assert users("clean", issuer, "--yes").code == 0
+        assert iam.clients == {}
+
+
+def test_an_issuer_that_leads_elsewhere_gets_no_admin_token(users: Callable[..., Called], tmp_path: Path) -> None:
+    with hostile_issuer("another-host", tmp_path) as hostile:
+        options = ("--ca-bundle", hostile.ca_bundle, "--count", 1, "--provider", "indigo-iam")
+        refused = users("make", hostile.server.url, *options)
+    assert refused.code == 1
+    assert CASES["another-host"] in refused.err
+    assert hostile.posts == []
+
+
+def test_the_token_itself_is_no_reference_and_is_not_repeated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with fake_indigo() as (_, issuer):
+        given = call(capsys, "users", "clean", issuer, "--admin-token", f"{TOKEN}.x")
+    assert given.code == 1
+    assert "it must not be the token itself" in given.err
+    assert TOKEN not in given.err
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_sessions_are_had_once_for_each_user_and_begin_chains(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the built-in IAM: three users, of whom one has a session already; then a check begins with one of them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "iam").mkdir()
+    with embedded_iam(EmbeddedTopology.model_validate({"provider": "embedded"}), tmp_path / "iam") as iam:
+        text = f"""\
+name: sessions
+topologies: {{one: {{provider: url, issuer: "{iam.issuer}"}}}}
+clients: {{subject: {{id: token-exchange-subject, secret: secret, auth: post}}}}
+users: {{first: 100, last: 102, password: password}}
+steps:
+  issue: {{grant: password, client: subject, scope: openid offline_access}}
+  refresh: {{grant: refresh_token, client: subject}}
+workloads: {{refresh: [issue, refresh]}}
+"""
+        (tmp_path / "make.yaml").write_text(text)
+        (tmp_path / "tokens.csv").write_text("username,refresh_token\ntest_101,mine\n")
+        (tmp_path / "tokens.csv").chmod(0o600)
+        made = call(capsys, "users", "sessions", "make.yaml")
+        assert (made.code, made.out) == (0, "2 sessions made: tokens.csv\n")
+        assert [one["username"] for one in rows(tmp_path / "tokens.csv")] == ["test_101", "test_100", "test_102"]
+        assert call(capsys, "users", "sessions", "make.yaml").out == "0 sessions made: tokens.csv\n"
+        tokens = [one["refresh_token"] for one in rows(tmp_path / "tokens.csv")][1:]
+        (tmp_path / "own.txt").write_text("\n".join(tokens))
+        (tmp_path / "own.txt").chmod(0o600)
+        use = text.replace("[issue, refresh]", "{prime: [take], steps: [refresh]}")
+        use = use.replace("steps:\n", "steps:\n  take: {request: pre_issued}\n") + "target: {refresh_tokens: own.txt}\n"
+        (tmp_path / "use.yaml").write_text(use)
+        checked = call(capsys, "check", "use.yaml")
+    assert checked.code == 0, checked.out + checked.err
+    assert "refresh      refresh" in checked.out
+    assert not any(token in checked.out + made.out + made.err for token in tokens)
