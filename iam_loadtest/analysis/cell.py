@@ -9,6 +9,7 @@ from iam_loadtest.analysis.backend import Backend, add_backends
 from iam_loadtest.analysis.contrast import Interval
 from iam_loadtest.analysis.estimate import Estimate, estimate
 from iam_loadtest.analysis.part import ALL_REQUESTS, Part, add_outcomes
+from iam_loadtest.analysis.recovery import CombinedRecovery, combine_recoveries
 from iam_loadtest.analysis.share import share_interval
 from iam_loadtest.analysis.trial_summary import TrialSummary, in_order
 from iam_loadtest.results.outcome import Outcome
@@ -85,6 +86,11 @@ class Cell:
     def backends(self) -> tuple[Backend, ...]:
         """The serving nodes of the counted trials together; empty where answers name none."""
         return add_backends(one.backends for one in self.counted)
+
+    @property
+    def recoveries(self) -> tuple[CombinedRecovery, ...]:
+        """What clients saw of each fault, over the counted trials; empty where there were none."""
+        return combine_recoveries([one.recoveries for one in self.counted])
 
     @property
     def is_unstable(self) -> bool:

@@ -31,6 +31,7 @@ class Rows:
 
     started_us: npt.NDArray[np.int64]
     latency_us: npt.NDArray[np.int64]
+    late_us: npt.NDArray[np.int64]
     step: npt.NDArray[np.int64]
     outcome: npt.NDArray[np.int64]
     backend: npt.NDArray[np.int64]
@@ -65,9 +66,10 @@ def _rows(batch: pa.RecordBatch) -> Rows:
     step, steps = _codes(batch.column("step"))
     outcome, outcomes = _codes(batch.column("outcome"))
     backend, backends = _codes(batch.column("backend"))
-    latency_us = _numbers(batch.column("latency_us")) + _numbers(batch.column("late_us"))
+    late_us = _numbers(batch.column("late_us"))
+    latency_us = _numbers(batch.column("latency_us")) + late_us
     started_us = _numbers(batch.column("started_us"))
-    return Rows(started_us, latency_us, step, outcome, backend, steps, outcomes, backends)
+    return Rows(started_us, latency_us, late_us, step, outcome, backend, steps, outcomes, backends)
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:

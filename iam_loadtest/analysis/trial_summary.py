@@ -14,6 +14,7 @@ from iam_loadtest.analysis.backend import Backend, BackendCounter
 from iam_loadtest.analysis.distribution import Distribution, distribution_of
 from iam_loadtest.analysis.part import Part, PartCounter, all_requests
 from iam_loadtest.analysis.probe import TrialProbes, read_probes
+from iam_loadtest.analysis.recovery import Recovery, read_recoveries
 from iam_loadtest.analysis.rows import Rows, UnreadableSamplesError, read_rows
 from iam_loadtest.analysis.server_count import count_cautions
 from iam_loadtest.analysis.stale_read import FollowedUp, read_followed_up
@@ -37,7 +38,8 @@ class TrialSummary:
     ``steps`` are the requests, and where chains of several workloads are mixed, the chains of each; ``chain`` is of
     all of them together. ``steadiness`` is how throughput and p95 went over the window.
     ``distribution`` is that of the successful chains; ``backends`` is empty where answers name none; ``followed_up``
-    are its stale reads that were sent again. ``probes`` is None where none ran.
+    are its stale reads that were sent again. ``probes`` is None where none ran; ``recoveries`` are what clients saw of
+    its faults.
     """
 
     trial: Trial
@@ -54,6 +56,7 @@ class TrialSummary:
     backends: tuple[Backend, ...] = ()
     followed_up: tuple[FollowedUp, ...] = ()
     probes: TrialProbes | None = None
+    recoveries: tuple[Recovery, ...] = ()
     order: int = 0
 
     @property
@@ -81,10 +84,11 @@ def summarise_trial(
 ) -> TrialSummary:
     """The figures of a trial's directory. A file that cannot be read excludes the trial, with the reason.
 
-    Where the load itself changes over the window (``is_staged``) no steadiness is asked for.
+    Where the load itself changes over the window (``is_staged``), or faults were done in it, no steadiness is asked
+    for. Failures are what faults are about, so they leave no trial with faults out either.
     """
     try:
-        counter = SteadinessCounter(WindowMarks() if is_staged else trial.marks)
+        counter = SteadinessCounter(WindowMarks() if is_staged or trial.faults else trial.marks)
         return _judged(_summary(directory / SAMPLES_FILE, trial, step_order, counter), validity or Validity())
     except UnreadableSamplesError as error:
         return TrialSummary(trial, _own_reason(trial) or str(error), cautions=trial.cautions)
@@ -119,10 +123,13 @@ def _summary(path: Path, trial: Trial, step_order: Sequence[str], halves: Steadi
         backends=backends.backends(),
         followed_up=read_followed_up(path.parent),
         probes=read_probes(path.parent, trial.marks),
+        recoveries=read_recoveries(path.parent, trial),
     )
 
 
 def _judged(one: TrialSummary, validity: Validity) -> TrialSummary:
+    if one.trial.faults:
+        return one
     return replace(one, excluded=one.excluded or why_invalid(validity, one.requests, one.steadiness))
 
 

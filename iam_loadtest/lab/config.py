@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iam_loadtest.lab.plan import DATABASE_PORT, FRONTEND_PORT, GALERA_PORT, REDIS_PORT, SENTINEL_PORT, Host
+from iam_loadtest.lab.state_transfer import METHOD
 from iam_loadtest.results.lab_state import NODE_HEADER
 
 SENTINEL_SERVICE = "iam"
@@ -117,7 +118,7 @@ def galera_settings(member: GaleraMember) -> dict[str, Setting]:
         "wsrep_node_name": member.name,
         "wsrep_node_address": member.address,
         "wsrep_slave_threads": 2,
-        "wsrep_sst_method": "rsync",
+        "wsrep_sst_method": METHOD,
         "wsrep_provider_options": '"' + ";".join(f"{name}={value}" for name, value in options.items()) + '"',
     }
 

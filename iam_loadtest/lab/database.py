@@ -17,9 +17,10 @@ from iam_loadtest.lab.config import (
 )
 from iam_loadtest.lab.plan import DATABASE_PORT, Host, LabPlan, Role
 from iam_loadtest.lab.process import Server, await_all, start
-from iam_loadtest.lab.program import require_galera, require_program
+from iam_loadtest.lab.program import require_galera, require_program, search_path
 from iam_loadtest.lab.seed import DATABASE, DATABASE_PASSWORD, DATABASE_USER, copy_seed, seed, server_user
 from iam_loadtest.lab.sql import query, status_of
+from iam_loadtest.lab.state_transfer import write_transfer_script
 from iam_loadtest.scenario.topology import LabTopology
 
 _READY_WITHIN_S = 60.0
@@ -40,6 +41,7 @@ def start_databases(
     for host in hosts:
         copy_seed(template, files_of(base, host).data)
     if kind == "galera":
+        write_transfer_script(base)
         for host, view in zip(hosts, gvwstate(len(hosts)), strict=True):
             (files_of(base, host).data / "gvwstate.dat").write_text(view, encoding="ascii")
     servers = [_start(base, host, _settings(kind, host, hosts) | topology.database.settings) for host in hosts]
@@ -65,6 +67,16 @@ def files_of(base: Path, host: Host) -> DatabaseFiles:
     return DatabaseFiles(directory / "data", directory, directory / "s.sock", base / "logs" / f"{host.name}.log")
 
 
+def serves_again(kind: str, socket: Path) -> bool:
+    """Whether a server that was started again has its place: in the cluster with all it missed, or simply there.
+
+    A replica goes on by itself from where it was.
+    """
+    if kind == "galera":
+        return status_of(socket, "wsrep_local_state_comment").get("wsrep_local_state_comment") == "Synced"
+    return query(socket, "SELECT 1") is not None
+
+
 def _settings(kind: str, host: Host, hosts: Sequence[Host]) -> dict[str, Setting]:
     if kind == "galera":
         others = tuple(other.address for other in hosts if other != host)
@@ -77,7 +89,7 @@ def _start(base: Path, host: Host, settings: Mapping[str, Setting]) -> Server:
     option_file = files.temporary / "my.cnf"
     option_file.write_text(my_cnf(files, host.address, settings), encoding="utf-8")
     command = [require_program("mariadbd"), f"--defaults-file={option_file}", *server_user()]
-    return start(host.name, command, files.log, network=host.name)
+    return start(host.name, command, files.log, network=host.name, environ={"PATH": f"{base}:{search_path()}"})
 
 
 def _await_ready(kind: str, base: Path, hosts: Sequence[Host], servers: Sequence[Server]) -> None:

@@ -1,8 +1,8 @@
 """Hold every packet between two devices back for a while: latency where the kernel has no netem.
 
-``python delay_line.py A B DELAY_US JITTER_US LOSS`` reads from the inherited descriptors A and B, of TUN devices or
-packet sockets, writes each packet to the other one DELAY_US after it came, and ends when it is told to. Packets never
-overtake each other. Standard library only: it starts at once.
+``python delay_line.py A B FILE`` reads from the inherited descriptors A and B, of TUN devices or packet sockets, writes
+each packet to the other one some time after it came, and ends when it is told to. FILE says ``DELAY_US JITTER_US
+LOSS``; it is read again on SIGHUP. Packets never overtake each other. Standard library only: it starts at once.
 """
 
 from __future__ import annotations
@@ -84,6 +84,14 @@ def run(there: Direction, back: Direction) -> None:
         back.send_due(now_s)
 
 
+def reshape(file: str, *directions: Direction) -> None:
+    """Treat packets from now on as the file says; those that wait keep their time."""
+    with open(file, encoding="ascii") as text:  # noqa: PTH123  pathlib would take longer to import than the rest
+        delay_us, jitter_us, loss = text.read().split()
+    for direction in directions:
+        direction.delay_s, direction.jitter_s, direction.loss = int(delay_us) / 1e6, int(jitter_us) / 1e6, float(loss)
+
+
 def ask_for_punctuality() -> None:
     """Real-time scheduling where the process may have it, else a better place in the queue, else the common one."""
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
@@ -98,11 +106,13 @@ def ask_for_punctuality() -> None:
 
 def main(arguments: list[str]) -> None:
     """Do what the module's docstring says."""
-    first, second = int(arguments[0]), int(arguments[1])
-    delay_s, jitter_s, loss = int(arguments[2]) / 1e6, int(arguments[3]) / 1e6, float(arguments[4])
+    first, second, file = int(arguments[0]), int(arguments[1]), arguments[2]
+    there, back = Direction(first, second, 0.0), Direction(second, first, 0.0)
+    reshape(file, there, back)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, lambda *_: reshape(file, there, back))
     ask_for_punctuality()
-    run(Direction(first, second, delay_s, jitter_s, loss), Direction(second, first, delay_s, jitter_s, loss))
+    run(there, back)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from iam_loadtest.lab.plan import (
 )
 from iam_loadtest.lab.process import Server, run, run_ip, start
 from iam_loadtest.lab.program import find_program
+from iam_loadtest.lab.shape import delay_line_name, shape_file, write_shape
 from iam_loadtest.lab.tun import open_tun
 from iam_loadtest.lab.vpn import LinkEnd, build_tunnel
 from iam_loadtest.scenario.lab import LabLink
@@ -82,7 +83,7 @@ def build_link(cluster: int, link: LabLink, kind: LinkKind, logs: Path) -> list[
         _veth_link(cluster)
     _address_link(cluster)
     if kind == "netem":
-        _netem(cluster, link)
+        set_netem("add", cluster, link)
     return servers
 
 
@@ -209,9 +210,9 @@ def _cut_wire(cluster: int) -> list[int]:
 
 
 def _delay_line(cluster: int, descriptors: Sequence[int], link: LabLink, logs: Path) -> Server:
-    delays = [str(round(seconds * 1e6)) for seconds in (link.rtt_s / 2, link.jitter_s)]
-    program = [sys.executable, "-I", "-S", delay_line.__file__, *map(str, descriptors), *delays, str(link.loss)]
-    name = f"delay-line-{cluster}"
+    name, shape = delay_line_name(cluster), shape_file(logs, cluster)
+    write_shape(shape, link.rtt_s / 2, link.jitter_s, link.loss)
+    program = [sys.executable, "-I", "-S", delay_line.__file__, *map(str, descriptors), str(shape)]
     server = start(name, program, logs / f"{name}.log", descriptors=descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
@@ -229,12 +230,13 @@ def _address_link(cluster: int) -> None:
         run_ip(lines, own.router)
 
 
-def _netem(cluster: int, link: LabLink) -> None:
+def set_netem(verb: Literal["add", "change"], cluster: int, link: LabLink) -> None:
+    """Let the kernel delay and lose packets at both ends of a link."""
     jitter = [f"{link.jitter_s * 1000:g}ms"] if link.jitter_s else []
     loss = ["loss", f"{link.loss * 100:g}%"] if link.loss else []
     for end in _ends(cluster):
         delay = ["delay", f"{link.rtt_s * 500:g}ms", *jitter, *loss, "limit", str(_QUEUE_PACKETS)]
-        run(["tc", "-n", end.router, "qdisc", "add", "dev", end.device, "root", "netem", *delay])
+        run(["tc", "-n", end.router, "qdisc", verb, "dev", end.device, "root", "netem", *delay])
 
 
 def _udp_socket(host: Host) -> socket.socket:

@@ -28,6 +28,8 @@ class Server:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    again: Callable[..., Server]
+    """Starts it anew in the same way; what is given is added to its command."""
 
     def is_alive(self) -> bool:
         """Whether it still runs."""
@@ -46,6 +48,19 @@ def start(
     executable: str | None = None,
 ) -> Server:
     """Start a server in a named network; it ends with the supervisor, whose namespace it is in."""
+
+    def again(*more: str) -> Server:
+        return start(
+            name,
+            [*command, *more],
+            log,
+            network=network,
+            environ=environ,
+            directory=directory,
+            descriptors=descriptors,
+            executable=executable,
+        )
+
     try:
         with log.open("ab") as output, kernel.in_network(network) if network else nullcontext():
             process = subprocess.Popen(  # noqa: S603  the lab's own commands, never a shell
@@ -61,7 +76,7 @@ def start(
             )
     except OSError as error:
         raise UserError(f"{name}: {command[0]} cannot be started: {error.strerror}") from error
-    return Server(name, process, log)
+    return Server(name, process, log, again)
 
 
 def plain_environment() -> dict[str, str]:

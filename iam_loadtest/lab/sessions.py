@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from iam_loadtest.errors import UserError
 from iam_loadtest.lab.config import SENTINEL_SERVICE, SentinelView, redis_conf, sentinel_conf
 from iam_loadtest.lab.plan import SENTINEL_PORT, Host, LabPlan, Role
 from iam_loadtest.lab.process import Server, await_all, start
@@ -32,7 +33,7 @@ def start_sessions(plan: LabPlan, base: Path) -> list[Server]:
         _READY_WITHIN_S,
     )
     sentinels = [_start_sentinel(host, hosts, base) for host in hosts]
-    ready = {f"sentinel of {host.name}": partial(_answers, base / host.name / "sentinel.sock") for host in hosts}
+    ready = {f"sentinel of {host.name}": partial(takes_commands, base / host.name / "sentinel.sock") for host in hosts}
     await_all(ready, [*servers, *sentinels], _READY_WITHIN_S)
     return [*servers, *sentinels]
 
@@ -40,6 +41,14 @@ def start_sessions(plan: LabPlan, base: Path) -> list[Server]:
 def redis_socket(base: Path, host: Host) -> Path:
     """Where a Redis server of the lab is reached from every network."""
     return base / host.name / "redis.sock"
+
+
+def redis_master(plan: LabPlan, base: Path) -> str:
+    """The host of the Redis server that is the master now; raises UserError where none says so."""
+    for host in plan.of(Role.SESSIONS):
+        if "role:master" in _ask(redis_socket(base, host), b"INFO replication"):
+            return host.name
+    raise UserError("no Redis server of the lab was the master")
 
 
 def sessions_url(plan: LabPlan) -> str | None:
@@ -75,7 +84,8 @@ def _has_replicas(path: Path, count: int) -> bool:
     return _ask(path, b"INFO replication").count("state=online") == count
 
 
-def _answers(path: Path) -> bool:
+def takes_commands(path: Path) -> bool:
+    """Whether a Redis server or a Sentinel behind a socket file answers."""
     return _ask(path, b"PING").startswith("+PONG")
 
 

@@ -9,22 +9,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
+from typing import NoReturn
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.lab.balancer import start_balancers
 from iam_loadtest.lab.database import files_of, start_databases
+from iam_loadtest.lab.fault import Faults, Ground
 from iam_loadtest.lab.frontend import start_frontends
 from iam_loadtest.lab.network import build_hosts, build_links, measure_rtt_s
 from iam_loadtest.lab.observing import start_observer
 from iam_loadtest.lab.plan import LabPlan, Role, plan_of
-from iam_loadtest.lab.process import Server, last_words, run_ip
+from iam_loadtest.lab.process import Server, run_ip
 from iam_loadtest.lab.room import make_room
+from iam_loadtest.lab.running import RunningServers
 from iam_loadtest.lab.sessions import sessions_url, start_sessions
+from iam_loadtest.results.fault import take_fault_orders
 from iam_loadtest.results.lab_state import LabState, write_lab_state
 from iam_loadtest.scenario.iam_flags import iam_flags
 from iam_loadtest.scenario.topology import LabTopology
 
 _WATCH_S = 0.25
+_OWN = {"supervisor": 1}
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,7 @@ def supervise(order: Order) -> int:
     except UserError as error:
         write_lab_state(order.base, replace(state, phase="failed", problem=str(error)))
         return 1
-    while True:
-        time.sleep(_WATCH_S)
-        state, servers = _watch(order.base, state, servers)
+    return _watch(order, state, RunningServers(servers))
 
 
 def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
@@ -89,7 +92,7 @@ def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
         data=data,
         rtt_ms=_measured_rtt_ms(plan),
         took_s=took_s,
-        pids={"supervisor": os.getpid(), **{server.name: server.process.pid for server in servers}},
+        pids={**_OWN, **RunningServers(servers).pids},
     )
     return ready, servers
 
@@ -110,19 +113,19 @@ def _measured_rtt_ms(plan: LabPlan) -> dict[str, float | None]:
     return found
 
 
-def _watch(base: Path, state: LabState, servers: list[Server]) -> tuple[LabState, list[Server]]:
-    """Write down which servers have ended; those that run on."""
-    ended = [server for server in servers if not server.is_alive()]
-    if ended:
-        state = replace(state, died=(*state.died, *map(_obituary, ended)))
-        write_lab_state(base, state)
-    running = [server for server in servers if server not in ended]
-    _reap_strangers({server.process.pid for server in running})
-    return state, running
-
-
-def _obituary(server: Server) -> str:
-    return f"{server.name} ended with exit code {server.process.returncode}: {last_words(server.log)}"
+def _watch(order: Order, state: LabState, servers: RunningServers) -> NoReturn:
+    """Do what faults are ordered, and write down what they were, which servers run, and which have ended."""
+    faults = Faults(Ground(order.topology, plan_of(order.topology), order.base, servers))
+    while True:
+        time.sleep(faults.wait_s(_WATCH_S))
+        faults.add(take_fault_orders(order.base))
+        faults.step()
+        died = (*state.died, *servers.obituaries())
+        new = replace(state, died=died, faults=faults.records, pids={**_OWN, **servers.pids})
+        if new != state:
+            state = new
+            write_lab_state(order.base, state)
+        _reap_strangers(set(servers.pids.values()))
 
 
 def _reap_strangers(own: set[int]) -> None:

@@ -59,9 +59,14 @@ class Gathering:
             problem=collector.problem,
             limits=self.setup.scenario.load.limits if self.setup.choices is None else None,
             arrivals=tuple(collector.arrivals.values()),
-            max_late_share=self.setup.scenario.validity.late_arrivals_share,
+            max_late_share=self._max_late_share(),
             findings=collector.findings,
         )
+
+    def _max_late_share(self) -> float:
+        """No limit where faults are asked for: arrivals that find no free user are what these do."""
+        scenario = self.setup.scenario
+        return 1.0 if scenario.faults_of(self.setup.topology) else scenario.validity.late_arrivals_share
 
 
 def refuse(environment: Any, error: UserError) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from iam_loadtest.errors import UserError
+from iam_loadtest.results.fault import FaultRecord, fault_records_of
 from iam_loadtest.results.json_file import read_json, write_json
 
 LAB_STATE_FILE = "lab.json"
@@ -26,6 +27,7 @@ class LabState:
     names such as 1-2: veth, netem or tun, with the VPN after a plus. ``rtt_ms`` has the measured round trip of each
     pair of clusters, None where nothing came back. ``data`` says where the databases are: in memory or on disk.
     ``died`` are servers that ended by themselves, in words; ``pids`` those that run, by their ids inside of the lab.
+    ``faults`` are those that were ordered and have begun, in the order of their numbers.
     """
 
     phase: str
@@ -40,6 +42,7 @@ class LabState:
     died: tuple[str, ...] = ()
     problem: str | None = None
     pids: Mapping[str, int] = field(default_factory=dict)
+    faults: tuple[FaultRecord, ...] = ()
 
 
 def write_lab_state(directory: Path, state: LabState) -> None:
@@ -54,6 +57,8 @@ def read_lab_state(directory: Path) -> LabState | None:
         return None
     document = read_json(path)
     try:
-        return LabState(**{**document, "nodes": tuple(document["nodes"]), "died": tuple(document["died"])})
+        faults = fault_records_of(document.get("faults", ()))
+        lists = {"nodes": tuple(document["nodes"]), "died": tuple(document["died"]), "faults": faults}
+        return LabState(**{**document, **lists})
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: is not the state of a lab of this version ({error!r}).") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from iam_loadtest.errors import UserError
+from iam_loadtest.results.fault import FaultRecord, fault_records_of
 from iam_loadtest.results.json_file import read_json, shape_problem, write_json
 from iam_loadtest.results.sample import is_chain_step
 
@@ -145,7 +146,7 @@ class TrialCounts:
 class Trial:
     """One trial as trial.json keeps it. ``trial`` counts from 1 within its topology and workload.
 
-    ``repeat`` is true where it repeats a trial of the same numbers that was invalid.
+    ``repeat`` is true where it repeats a trial of the same numbers that was invalid. ``faults`` were done on purpose.
     """
 
     id: str
@@ -162,6 +163,7 @@ class Trial:
     counts: TrialCounts = TrialCounts()
     cautions: tuple[Caution, ...] = ()
     repeat: bool = False
+    faults: tuple[FaultRecord, ...] = ()
 
     @property
     def running_order(self) -> tuple[int, bool, int]:
@@ -208,5 +210,6 @@ def _trial_of(document: dict[str, Any]) -> Trial:
             "generator": GeneratorHealth(**document["generator"]),
             "counts": counts_of(document["counts"]),
             "cautions": tuple(Caution(**caution) for caution in document["cautions"]),
+            "faults": fault_records_of(document.get("faults", ())),
         }
     )

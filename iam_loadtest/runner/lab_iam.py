@@ -38,11 +38,15 @@ class LabIam(EmbeddedIam):
 
     def requests_by_kind(self) -> Counter[str]:
         """As the built-in IAM's; raises TrialFailedError where a server of the lab has ended by itself."""
+        self.require_whole()
+        return super().requests_by_kind() if self.is_counted else Counter()
+
+    def require_whole(self) -> None:
+        """Raise TrialFailedError where a server of the lab has ended and no fault ended it."""
         state = read_lab_state(self.base)
         if state is None or state.died:
             died = "; ".join(state.died) if state else "its state is gone"
             raise TrialFailedError(f"the lab did not stay whole: {died}; see {LAB_LOGS}.")
-        return super().requests_by_kind() if self.is_counted else Counter()
 
 
 @contextmanager
@@ -54,7 +58,7 @@ def lab_iam(topology: LabTopology, directory: Path) -> Iterator[LabIam]:
     """
     base = Path(tempfile.mkdtemp(prefix="iam-lab-"))
     topology_file = directory / _TOPOLOGY_FILE
-    write_json(topology_file, topology.model_dump(mode="json", by_alias=True, exclude={"target", "hooks"}))
+    write_json(topology_file, topology.model_dump(mode="json", by_alias=True, exclude={"target", "hooks", "faults"}))
     command = [sys.executable, "-m", "iam_loadtest", "lab", "up", str(topology_file), "--port", "0", "--observe"]
     with (directory / LAB_LOG).open("ab") as log:
         process = start_process([*command, "--directory", str(base)], log, os.environ, directory)

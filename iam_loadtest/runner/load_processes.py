@@ -46,12 +46,14 @@ def run_load(
     watch: Callable[[Progress], None],
     external: ExternalWorkers | None = None,
     probe_users: int = 0,
+    beside: Callable[[], None] = lambda: None,
 ) -> LoadResult:
     """Run Locust to the end of a trial and return what its master left.
 
     ``timeout_s`` is the time limit of one request, which the last requests may need. Workers are started here unless
-    they are ``external``. ``probe_users`` come on top of the load's users. Raises TrialFailedError where Locust left
-    nothing or did not end in time, LoadInterruptedError on Ctrl-C.
+    they are ``external``. ``probe_users`` come on top of the load's users. ``beside`` is called some times a second
+    while the load goes on. Raises TrialFailedError where Locust left nothing or did not end in time,
+    LoadInterruptedError on Ctrl-C.
     """
     directory = Path(spec.directory)
     write_trial_spec(directory / SPEC_FILE, spec)
@@ -64,7 +66,7 @@ def run_load(
             for command in (_master(load, probe_users, at, spec.workers_wait_s), *[locust_worker(*at)] * workers):
                 processes.append(start_process(command, log, environ, directory))
             limit_s = spec.workers_wait_s + trial_s(load) + timeout_s + _AUDIT_S + _GRACE_S
-            _follow(processes[0], directory, limit_s, watch)
+            _follow(processes[0], directory, limit_s, watch, beside)
             await_end(processes, _PATIENCE_S)
         except KeyboardInterrupt as interrupt:
             end_processes(processes[:1], _PATIENCE_S)
@@ -85,10 +87,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _follow(master: Process, directory: Path, limit_s: float, watch: Callable[[Progress], None]) -> None:
+def _follow(
+    master: Process, directory: Path, limit_s: float, watch: Callable[[Progress], None], beside: Callable[[], None]
+) -> None:
     deadline = time.monotonic() + limit_s
     seen: Progress | None = None
     while not await_end([master], _POLL_S):
+        beside()
         progress = read_progress(directory)
         if progress is not None and progress != seen:
             watch(progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.flow.prepare import prepare_workload
 from iam_loadtest.flow.ready_probe import prepare_probe
 from iam_loadtest.oidc.discovery import Endpoints
+from iam_loadtest.results.fault import FaultRecord
 from iam_loadtest.results.load_result import LOAD_RESULT_FILE, PROGRESS_FILE, LoadResult, Progress
 from iam_loadtest.results.probe import ProbeKind
 from iam_loadtest.results.run import TEMPORARY_PREFIX, TRIALS_DIRECTORY, PlannedTrial
@@ -31,11 +32,13 @@ from iam_loadtest.results.trial_clock import CLOCK_FILE
 from iam_loadtest.runner.embedded_iam import EmbeddedIam, embedded_iam, served_by_step
 from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.fault_schedule import FaultSchedule, why_failed
 from iam_loadtest.runner.hook import hook_environment, run_hook
 from iam_loadtest.runner.interruption import Interruption
-from iam_loadtest.runner.lab_iam import lab_iam
+from iam_loadtest.runner.lab_iam import LabIam, lab_iam
 from iam_loadtest.runner.load_processes import SPEC_FILE, LoadInterruptedError, run_load
 from iam_loadtest.runner.preflight import Preflight, failed_step
+from iam_loadtest.scenario.fault import Fault
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.topology import EmbeddedTopology, LabTopology, UrlTopology
 from iam_loadtest.scenario.trial_spec import LOCAL_WORKERS_WAIT_S, TrialSpec
@@ -64,6 +67,7 @@ class _Ended:
     reason: str | None
     load: LoadResult | None = None
     server: Mapping[str, int] | None = None
+    faults: tuple[FaultRecord, ...] = ()
 
 
 def run_trial(
@@ -124,16 +128,57 @@ def _under_load(
     server: EmbeddedIam | None,
 ) -> _Ended:
     preflight_trial(context, planned, issuer)
+    faults = context.scenario.faults_of(planned.topology)
+    if isinstance(server, LabIam) and faults:
+        return _under_faults(context, planned, directory, watch, server, faults)
     before = server.requests_by_kind() if server else None
-    load = run_load(
+    load = _load(context, planned, directory, watch, issuer, server)
+    return _with_server_counts(context.scenario, planned.workload, load, server, before)
+
+
+def _under_faults(
+    context: TrialContext,
+    planned: PlannedTrial,
+    directory: Path,
+    watch: Callable[[Progress], None],
+    lab: LabIam,
+    faults: Sequence[Fault],
+) -> _Ended:
+    """Servers are not asked for their counts: a killed one has lost them, and a request may be lost after it counted.
+
+    A load that ended early has not met every fault, which is no further reason.
+    """
+    schedule = FaultSchedule(faults, lab.base, directory)
+    load = _load(context, planned, directory, watch, lab.issuer, lab, schedule.look)
+    records = schedule.records()
+    if load.status is not TrialStatus.OK:
+        return _Ended(load.status, load.reason, load, faults=records)
+    try:
+        lab.require_whole()
+    except TrialFailedError as error:
+        return _Ended(TrialStatus.FAILED, str(error), load, faults=records)
+    reason = why_failed(records)
+    return _Ended(TrialStatus.FAILED if reason else load.status, reason or load.reason, load, faults=records)
+
+
+def _load(
+    context: TrialContext,
+    planned: PlannedTrial,
+    directory: Path,
+    watch: Callable[[Progress], None],
+    issuer: str,
+    server: EmbeddedIam | None,
+    beside: Callable[[], None] = lambda: None,
+) -> LoadResult:
+    return run_load(
         _spec(context, planned, issuer, directory, server.nodes if server else ()),
         context.scenario.load,
         context.scenario.target_of(planned.topology).timeout_s,
         watch,
         context.external,
         context.scenario.probe_users_of(planned.workload),
+        beside,
     )
-    return _with_server_counts(context.scenario, planned.workload, load, server, before)
 
 
 @contextmanager
@@ -263,6 +308,7 @@ def _trial(planned: PlannedTrial, ended: _Ended, started_at: str) -> Trial:
         counts=counts,
         cautions=cautions,
         repeat=planned.repeat,
+        faults=ended.faults,
     )
 
 

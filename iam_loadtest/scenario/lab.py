@@ -59,10 +59,10 @@ def _check_setting(value: Any) -> Any:
 EachCluster = Annotated[tuple[int, ...], BeforeValidator(lambda value: _numbers(value, 1)), _schema(1)]
 """One number of 1 or more for each cluster; a single number where there is one cluster."""
 SomeClusters = Annotated[tuple[int, ...], BeforeValidator(lambda value: _numbers(value, 0)), _schema(0)]
-_Loss = Annotated[
+LinkLoss = Annotated[
     Share, AfterValidator(_check_loss), PlainSerializer(lambda loss: f"{loss * 100:g}%", when_used="json")
 ]
-_Delay = Annotated[DurationS, AfterValidator(_check_delay)]
+LinkDelay = Annotated[DurationS, AfterValidator(_check_delay)]
 _Variable = Annotated[str, Field(pattern=_VARIABLE)]
 _Setting = Annotated[str | int | float, BeforeValidator(_check_setting)]
 
@@ -83,10 +83,15 @@ class LabDatabase(Noun):
 class LabLink(Noun):
     """The network between a lab's first cluster and each of the others."""
 
-    rtt_s: _Delay = Field(default=0.0, alias="rtt", description="round-trip time, half of it each way")
-    jitter_s: _Delay = Field(default=0.0, alias="jitter", description="each way, up to this much more or less")
-    loss: _Loss = Field(default=0.0, description="share of packets lost, each way", validate_default=False)
+    rtt_s: LinkDelay = Field(default=0.0, alias="rtt", description="round-trip time, half of it each way")
+    jitter_s: LinkDelay = Field(default=0.0, alias="jitter", description="each way, up to this much more or less")
+    loss: LinkLoss = Field(default=0.0, description="share of packets lost, each way", validate_default=False)
     vpn: Literal["none", "wireguard"] = Field(default="none", description="a tunnel over the link")
+
+    @property
+    def is_shaped(self) -> bool:
+        """Whether packets are delayed or lost on it."""
+        return bool(self.rtt_s or self.jitter_s or self.loss)
 
 
 def default_nodes(kind: str, frontends: Sequence[int]) -> tuple[int, ...]:

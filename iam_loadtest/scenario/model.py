@@ -11,6 +11,7 @@ from iam_loadtest.scenario import builtin
 from iam_loadtest.scenario.client import Client, Users
 from iam_loadtest.scenario.demand import Demand
 from iam_loadtest.scenario.error_rule import ErrorRule
+from iam_loadtest.scenario.fault import Fault
 from iam_loadtest.scenario.fields import Name, Noun, Number, Whole
 from iam_loadtest.scenario.hook import Hooks
 from iam_loadtest.scenario.lab import DNS_NAME
@@ -80,6 +81,11 @@ class Scenario(Noun):
         """The scenario's hooks with the topology's own keys on top."""
         own = self.topologies[topology].hooks
         return self.hooks if own is None else self.hooks.model_copy(update=_keys_set(own))
+
+    def faults_of(self, topology: str) -> tuple[Fault, ...]:
+        """What is broken inside the trials of a topology; nothing but in a lab."""
+        noun = self.topologies.get(topology)
+        return noun.faults if isinstance(noun, LabTopology) else ()
 
     def label_of(self, step: str) -> str:
         """The step's name in results."""

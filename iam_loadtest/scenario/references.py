@@ -10,6 +10,8 @@ from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.results.lab_state import FRONTEND
 from iam_loadtest.results.sample import WORKFLOW_STEP, chain_step
 from iam_loadtest.scenario.builtin import DEFAULT_USERS, FIRST_USER, PUBLIC_CLIENT_SECRETS, PUBLIC_PASSWORD
+from iam_loadtest.scenario.fault import fault_times
+from iam_loadtest.scenario.load import Load
 from iam_loadtest.scenario.secret import REFERENCE, SECRET_HELP
 
 _SECRET_FIELDS = frozenset(
@@ -38,6 +40,7 @@ def reference_problems(document: Mapping[str, Any], left_out: Set[str] = frozens
         *_unknown_in_objectives(document),
         *_literal_secrets(document),
         *_unseeded_users(document),
+        *fault_times(document, Load.model_fields["duration_s"].default),
     ]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from iam_loadtest.scenario.fault import Fault, check_faults
 from iam_loadtest.scenario.fields import Factor, Name, Noun, Switch, Url, Whole
 from iam_loadtest.scenario.hook import Hooks
 from iam_loadtest.scenario.lab import (
@@ -61,6 +62,10 @@ class EmbeddedTopology(_Topology):
     settings: IamSettings = Field(default_factory=IamSettings, description="settings of the built-in IAM")
 
 
+SESSION_SERVERS = 3
+"""Redis servers of a lab, wherever sessions are in Redis."""
+
+
 class LabTopology(_Topology):
     """Clusters with frontends, databases and a balancer, built on this machine for each trial.
 
@@ -84,6 +89,20 @@ class LabTopology(_Topology):
     frontend: LabFrontend | None = Field(
         default=None, description="another program as the frontends; the built-in IAM where left out"
     )
+    faults: tuple[Fault, ...] = Field(default=(), description="what is broken inside each trial, and when")
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The names of the servers that faults can hit."""
+        counts = {"frontend": sum(self.frontends), "database": sum(self.nodes), "sessions": SESSION_SERVERS}
+        if self.sessions == "none":
+            del counts["sessions"]
+        return tuple(f"{role}-{number}" for role, count in counts.items() for number in range(1, count + 1))
+
+    @property
+    def named_links(self) -> dict[str, LabLink]:
+        """The links from the first cluster to the others by name."""
+        return {f"link-{cluster}": link for cluster, link in enumerate(self.wires, start=2)}
 
     @property
     def nodes(self) -> tuple[int, ...]:
@@ -123,6 +142,11 @@ class LabTopology(_Topology):
             raise ValueError("links stands beside link; keep link where all are alike, else links")
         if self.links and len(self.links) != clusters - 1:
             raise ValueError(f"links must have {clusters - 1} entries, one for each cluster after the first")
+        return self
+
+    @model_validator(mode="after")
+    def _check_faults(self) -> Self:
+        check_faults(self.faults, self.servers, self.named_links)
         return self
 
     @model_validator(mode="after")

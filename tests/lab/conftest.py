@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import shutil
@@ -21,6 +23,7 @@ import requests
 from iam_loadtest.lab.launch import LOCK_FILE
 from iam_loadtest.lab.program import GALERA_PACKAGE, PACKAGES, find_program
 from iam_loadtest.results.lab_state import LabState, read_lab_state
+from iam_loadtest.results.server_file import OBSERVED_FILE
 
 LAB = (sys.executable, "-m", "iam_loadtest", "lab")
 CRED = ("client-cred", "secret")
@@ -46,6 +49,19 @@ class Lab:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return lab_command(*arguments, "--directory", str(self.directory))
+
+    def now(self) -> LabState:
+        """Its state as it is written down now."""
+        state = read_lab_state(self.directory)
+        assert state is not None
+        return state
+
+    def observed(self, node: str, column: str) -> str:
+        """What the observer saw last of a node; empty where that is nothing or it has not looked yet."""
+        file = self.directory / OBSERVED_FILE
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        rows = [row for row in csv.DictReader(io.StringIO(text)) if row["node"] == node]
+        return str(rows[-1][column] or "") if rows else ""
 
     def execute(self, node: str, *command: str) -> str:
         done = lab_command("exec", "--directory", str(self.directory), node, *command)
@@ -119,7 +135,7 @@ def lab_up(short_directory: Path, unmeasured: None) -> Iterator[Callable[..., La
         file = short_directory / f"{len(directories)}.json"
         directories.append(directory)
         file.write_text(json.dumps(topology), encoding="utf-8")
-        done = lab_command("up", str(file), "--background", "--port", "0", "--directory", str(directory))
+        done = lab_command("up", str(file), "--background", "--observe", "--port", "0", "--directory", str(directory))
         assert done.returncode == 0, done.stdout + done.stderr
         state = read_lab_state(directory)
         assert state is not None

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from iam_loadtest.results.fault import FaultOrder, write_fault_orders
+from iam_loadtest.results.trial_clock import machine_us
 from tests.lab.conftest import (
     Lab,
     inside_processes,
@@ -62,12 +64,13 @@ def test_one_server_gives_tokens_and_goes_without_a_trace(lab_up: LabUp) -> None
     assert (answer.status_code, answer.headers["X-Backend"]) == (200, "frontend-1")
     assert network_of_the_machine() == before
     assert "is ready" in lab.run("status").stdout
+    wait_until(lambda: lab.observed("database-1", "threads_connected") != "", "its database was watched")
     supervisor = lab.processes()[1]
     processes = inside_processes(supervisor)
     assert len(processes) >= 4
     assert lab.run("down").stdout == "The lab has ended.\n"
     assert not processes & set(running())
-    assert sorted(path.name for path in lab.directory.iterdir()) == ["lab.json", "lab.lock", "logs"]
+    assert sorted(path.name for path in lab.directory.iterdir()) == ["lab.json", "lab.lock", "logs", "observed.csv"]
     assert "No lab is running" in lab.run("status").stdout
 
 
@@ -127,17 +130,55 @@ def test_a_second_lab_in_the_same_directory_is_refused(galera: Lab) -> None:
     assert "a lab is running there" in done.stderr
 
 
+def test_galera_is_watched_from_the_inside(galera: Lab) -> None:
+    """Three members that serve, and a message that takes the link's 30 ms."""
+    wait_until(lambda: galera.observed("database-3", "wsrep_cluster_size") == "3", "a member was watched")
+    assert galera.observed("database-3", "wsrep_ready") == "ON"
+    assert galera.observed("database-3", "wsrep_local_cert_failures") == "0"
+    wait_until(lambda: float(galera.observed("database-1", "wsrep_evs_repl_latency") or 0) > 0.02, "it has a latency")
+
+
+def test_a_member_that_was_killed_is_given_what_it_missed(galera: Lab) -> None:
+    """Its end was asked for, so it is no trouble; started again it holds what was written in the meantime."""
+    names = "SELECT COUNT(*) FROM iam.access_token"
+
+    def tokens(node: str) -> str:
+        socket = f"{galera.directory}/{node}/s.sock"
+        return galera.execute(node, "mariadb", "-S", socket, "-N", "-e", names).strip()
+
+    now_us = machine_us()
+    orders = [FaultOrder(0, "kill", "database-3", now_us), FaultOrder(1, "restart", "database-3", now_us + 1_500_000)]
+    write_fault_orders(galera.directory, orders)
+    wait_until(lambda: len(galera.now().faults) == 2, "both faults have begun")
+    assert galera.token("frontend-1").status_code == 200
+    wait_until(
+        lambda: galera.now().faults[1].ended_us is not None or bool(galera.now().faults[1].error), "it is back", 60
+    )
+    assert galera.now().faults[1].error is None
+    assert galera.now().died == ()
+    assert tokens("database-3") == tokens("database-1")
+
+
+def test_a_link_gets_slower_and_faster_again(galera: Lab) -> None:
+    """120 ms in place of 30 for half a second, seen by a probe from one site to the other."""
+
+    def rtt_ms() -> float:
+        said = galera.execute("frontend-1", "ping", "-c", "1", "-W", "2", galera.state.hosts["frontend-3"])
+        return float(said.split("time=")[1].split()[0])
+
+    write_fault_orders(galera.directory, [FaultOrder(2, "degrade", "link", machine_us(), for_s=3.0, rtt_s=0.12)])
+    wait_until(lambda: len(galera.now().faults) == 3, "the fault has begun")
+    slow_ms = rtt_ms()
+    wait_until(lambda: galera.now().faults[2].ended_us is not None, "it is over")
+    assert slow_ms > 119
+    assert min(rtt_ms() for _ in range(5)) < 110
+
+
 def test_a_server_that_dies_is_written_down(galera: Lab) -> None:
     """The trial that ran on it is then no result."""
-    from iam_loadtest.results.lab_state import read_lab_state  # noqa: PLC0415
-
-    def died() -> tuple[str, ...]:
-        state = read_lab_state(galera.directory)
-        return state.died if state else ()
-
     galera.execute("database-3", "sh", "-c", f"kill -9 $(cat {galera.directory}/database-3/data.pid)")
-    wait_until(lambda: bool(died()), "the death is noticed")
-    assert died()[0].startswith("database-3 ended with exit code -9")
+    wait_until(lambda: bool(galera.now().died), "the death is noticed")
+    assert galera.now().died[0].startswith("database-3 ended with exit code -9")
 
 
 def test_a_directory_with_other_files_is_refused(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from iam_loadtest.runner.run import choose
 from iam_loadtest.scenario.client import Client, Users
 from iam_loadtest.scenario.demand import Demand
 from iam_loadtest.scenario.error_rule import ErrorRule
+from iam_loadtest.scenario.fault import Fault
 from iam_loadtest.scenario.hook import Hook, Hooks
 from iam_loadtest.scenario.lab import LabDatabase, LabLink
 from iam_loadtest.scenario.lab_frontend import LabFrontend
@@ -48,8 +49,8 @@ NOUNS: dict[str, type[BaseModel]] = {
     noun.__name__: noun
     for noun in (
         *(Scenario, Client, Users, Step, Workload, Load, Stage, Limits, Target, Hooks, Hook),
-        *(UrlTopology, EmbeddedTopology, LabTopology, LabDatabase, LabLink, LabFrontend, IamSettings, ErrorRule),
-        *(Objective, Margins, Validity, Demand, Quick, Probes),
+        *(UrlTopology, EmbeddedTopology, LabTopology, LabDatabase, LabLink, LabFrontend, Fault, IamSettings),
+        *(ErrorRule, Objective, Margins, Validity, Demand, Quick, Probes),
     )
 }
 ENVIRONMENT = {
