@@ -14,10 +14,10 @@ PROVIDERS ?= keycloak nanoidp oidc-provider
 REQUIRED_PROVIDERS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-providers fuzz lint bench report iam locust example picture constraints schema clean
+.PHONY: help install demo test test-providers provider-figures fuzz lint bench report iam locust example picture constraints schema clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(INSTALLED) ## make the virtual environment and install the package
 
@@ -44,6 +44,11 @@ test: $(INSTALLED_DEV) ## run the tests, with coverage of the package
 test-providers: $(INSTALLED_DEV) ## run the tests with real identity providers, or with PROVIDERS="one another"
 	IAM_LOADTEST_REQUIRED_PROVIDERS="$(REQUIRED_PROVIDERS)" $(BIN)/python -m pytest -m provider --timeout 1200 \
 	  --numprocesses 2 --dist loadfile $(foreach provider,$(PROVIDERS),tests/providers/test_$(subst -,_,$(provider)).py)
+
+provider-figures: $(INSTALLED_DEV) ## measure the identity providers for docs/providers.md; takes 25 minutes
+	set -e; for provider in $(PROVIDERS); do \
+	  $(BIN)/python -m providers $$provider -- $(BIN)/iam-loadtest run scenarios/$$provider.yaml || [ $$? -eq 3 ]; done
+	$(BIN)/python docs/make_provider_figures.py reports $(PROVIDERS)
 
 fuzz: $(INSTALLED_DEV) ## send the client hostile answers for some minutes
 	IAM_LOADTEST_FUZZ=50 $(BIN)/python -m pytest --quiet tests/load/test_hostile_answers.py
