@@ -131,7 +131,9 @@ def _caption(summary: RunSummary, groups: list[DotGroup]) -> str:
     excluded = "; × marks trials that do not count" if crosses else ""
     intervals = any(row.estimate.interval for group in groups for row in group.rows)
     interval = "; the line is its 95 % interval" if intervals else ""
-    return f"{DOTS}{interval}{excluded}. Load: {load_words(summary)}."
+    hollow = any(row.estimate.is_unstable for group in groups for row in group.rows)
+    unstable = "; hollow without a bar: trials too far apart to rank" if hollow else ""
+    return f"{DOTS}{interval}{unstable}{excluded}. Load: {load_words(summary)}."
 
 
 def _in_words(groups: list[DotGroup], unit: str) -> str:

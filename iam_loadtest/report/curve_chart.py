@@ -9,13 +9,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iam_loadtest.analysis.factor import FactorCurve
-from iam_loadtest.report.chart_style import LINE_STYLES, Frame, add_axes, label_width_in, new_figure, shortened
+from iam_loadtest.report.chart_style import (
+    LINE_STYLES,
+    WIDTH_IN,
+    Frame,
+    add_axes,
+    label_width_in,
+    new_figure,
+    shortened,
+)
 from iam_loadtest.report.distribution_chart import spread
 from iam_loadtest.report.palette import INK, Look
 
 BODY_IN = 1.9
 LABEL_IN = 0.15
 LABEL_CHARACTERS = 18
+SAMPLE_IN = 0.3
 
 Curve = tuple[str, FactorCurve]
 """What the curve is called at its end, and the curve."""
@@ -26,7 +35,7 @@ def curve_figure(
 ) -> Figure:
     """The figure from zero; points of unstable cells are hollow and not joined: nothing may be read off them."""
     labels = [shortened(label, LABEL_CHARACTERS) for label, _ in curves]
-    frame = Frame(0.6, label_width_in(labels), 0.4, 0.48)
+    frame = Frame(0.6, SAMPLE_IN + label_width_in(labels), 0.4, 0.48)
     figure, height_in = new_figure(title, caption, BODY_IN, frame)
     axes = add_axes(figure, height_in, frame, frame.top, BODY_IN)
     for side in ("top", "right"):
@@ -61,8 +70,26 @@ def _draw(axes: Axes, curve: FactorCurve, style: Any, looks: dict[str, Look]) ->
 
 
 def _label(axes: Axes, curves: Sequence[Curve], labels: Sequence[str]) -> None:
+    """Each curve's name beside its end, behind a sample of its line: the last points may be unstable and not joined."""
     top = axes.get_ylim()[1]
-    named = zip(curves, labels, strict=True)
-    ends = sorted((max(curve.points[-1].estimate.values) / top, label) for (_, curve), label in named)
-    for height, (_, label) in zip(spread([end for end, _ in ends], LABEL_IN / BODY_IN), ends, strict=True):
-        axes.text(1.02, height, label, transform=axes.transAxes, va="center", fontsize=8, fontweight="bold")
+    ends = sorted(
+        (max(curve.points[-1].estimate.values) / top, index, label)
+        for index, ((_, curve), label) in enumerate(zip(curves, labels, strict=True))
+    )
+    width_in = axes.get_position().width * WIDTH_IN
+    for height, (_, index, label) in zip(spread([end for end, *_ in ends], LABEL_IN / BODY_IN), ends, strict=True):
+        style = LINE_STYLES[index % len(LINE_STYLES)]
+        if label:
+            line = [1.03, 1.03 + 0.22 / width_in]
+            axes.plot(
+                line, [height] * 2, color=INK, linewidth=1.0, linestyle=style, transform=axes.transAxes, clip_on=False
+            )
+        axes.text(
+            1.03 + SAMPLE_IN / width_in,
+            height,
+            label,
+            transform=axes.transAxes,
+            va="center",
+            fontsize=8,
+            fontweight="bold",
+        )

@@ -21,7 +21,7 @@ from iam_loadtest.report.chart_style import (
     new_figure,
     shortened,
 )
-from iam_loadtest.report.palette import INK, MUTED, Look
+from iam_loadtest.report.palette import CARD, INK, MUTED, Look
 from iam_loadtest.report.text import NO_DATA, number
 
 LOG_FROM_RATIO = 60
@@ -90,7 +90,7 @@ def _draw_row(axes: Axes, row: DotRow, y: float, logarithmic: bool) -> None:
     beside = axes.get_yaxis_transform()
     axes.text(-0.02, y, shortened(row.label), transform=beside, ha="right", va="center", fontsize=8.5)
     if one.value is not None:
-        if not logarithmic:
+        if not (logarithmic or one.is_unstable):
             axes.barh(y, one.value, ROW_IN * 0.62, color=row.look.colour, alpha=0.22, linewidth=0)
         axes.vlines(one.value, y - ROW_IN * 0.34, y + ROW_IN * 0.34, colors=INK, linewidth=1.6)
     if one.interval:
@@ -101,10 +101,11 @@ def _draw_row(axes: Axes, row: DotRow, y: float, logarithmic: bool) -> None:
 
 
 def _draw_trials(axes: Axes, row: DotRow, y: float) -> None:
-    """A dot for each counted trial, a cross for each that does not count."""
+    """A dot for each counted trial, hollow where they are unstable, and a cross for each that does not count."""
     heights = [y + offset for offset in _offsets(row.estimate.trials)]
-    dots: dict[str, Any] = {"s": 20, "marker": row.look.marker, "color": row.look.colour, "edgecolors": "none"}
-    axes.scatter(row.estimate.values, heights, zorder=3, clip_on=False, **dots)
+    face = CARD if row.estimate.is_unstable else row.look.colour
+    dots: dict[str, Any] = {"s": 20, "marker": row.look.marker, "facecolors": face, "edgecolors": row.look.colour}
+    axes.scatter(row.estimate.values, heights, zorder=3, clip_on=False, linewidths=0.9, **dots)
     if row.excluded:
         crosses: dict[str, Any] = {"s": 18, "marker": "x", "color": MUTED, "linewidths": 1.1}
         axes.scatter(row.excluded, [y] * len(row.excluded), zorder=3, clip_on=False, **crosses)

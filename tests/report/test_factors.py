@@ -76,6 +76,7 @@ def test_a_numeric_factor_has_a_curve_for_each_surroundings(study: ReportFiles) 
     svg = (study.html.parent / "charts" / "curve_1.svg").read_text(encoding="utf-8")
     words = set(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
     assert {"galera", "replication", "0", "30", "100", "200", "latency_ms", "successful requests/s"} <= words
+    assert svg.count("stroke-dasharray") >= 2, "the dashed curve and its sample beside the name"
     assert (study.html.parent / "charts" / "curve_2.svg").exists()
 
 

@@ -128,6 +128,8 @@ def test_unstable_trials_are_not_ranked(small_run: FakeRun, report_of: Report) -
     assert "Not ranked: the trials of “two” differ too much from each other." in text
     assert [cell["unstable"] for cell in _cells(files)] == [False, True]
     assert "throughput is" not in text
+    chart = (files.html.parent / "charts" / "throughput.svg").read_text(encoding="utf-8")
+    assert "hollow without a bar: trials too far apart" in " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", chart))
 
 
 def test_what_is_not_ranked_has_no_ratio_anywhere(small_run: FakeRun, report_of: Report) -> None:
