@@ -24,7 +24,7 @@ from iam_loadtest.report.stale_reads import stale_chart
 from iam_loadtest.report.text import quoted, with_range
 from iam_loadtest.report.trial_charts import distribution_charts, timeline_charts
 
-DOTS = "Each mark is one trial; bar and number are the geometric mean"
+DOTS = "Each mark is one trial; upright and number are the geometric mean"
 
 
 def all_charts(summary: RunSummary, comparisons: Sequence[Comparison]) -> list[Chart]:
