@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from iam_loadtest.scenario.target import Target
 
 _METHODS = ("basic", "post", "none", "client_secret_jwt", "private_key_jwt", "tls_client_auth")
-_REFRESH_BY = ("password", "code", "exchange", "file", "none")
+_REFRESH_BY = ("password", "code", "device", "exchange", "file", "none")
 _ROLES = {
     "access": "the client that gets tokens for itself (client_credentials)",
     "subject": "the client of the users' tokens",
@@ -141,7 +141,7 @@ def _answers(endpoints: Endpoints, asking: _Asking) -> Answers:
         key: asking.options[key] or "" for key in ("ca_bundle", "client_certificate", "client_key")
     }
     refresh_by: Any = asking.get("refresh_by", "How is a user's first refresh token had", _NONE, _REFRESH_BY)
-    needs_subject, needs_actor = refresh_by in {"password", "code", "file"}, refresh_by == "exchange"
+    needs_subject, needs_actor = refresh_by in {"password", "code", "device", "file"}, refresh_by == "exchange"
     scope = "openid" if product == "keycloak" else "openid offline_access"
     return Answers(
         name=_name(endpoints.issuer),
@@ -166,7 +166,7 @@ def _more(refresh_by: str, asking: _Asking) -> dict[str, Any]:
         more["redirect_uri"] = asking.get("redirect_uri", "Redirect URI that the client is registered for", "")
     if refresh_by == "file":
         more["tokens_file"] = asking.get("tokens_file", "File of refresh tokens", "tokens.csv")
-    if refresh_by in {"password", "code"}:
+    if refresh_by in {"password", "code", "device"}:
         more |= _users(asking)
     return more
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from iam_loadtest.flow.message import Request, Response, Visit
-from iam_loadtest.flow.page import Code, Filled, PageError, code_of, consent_form, login_form
+from iam_loadtest.flow.page import Code, Filled, PageError, code_form, code_of, consent_form, is_own_page, login_form
 from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES, TokenResponseError, Tokens, json_object, parse_tokens
 from iam_loadtest.results.outcome import Outcome
 
-Answer = Tokens | Filled | Code | None
+
+class Device(NamedTuple):
+    """What a device is given; neither code is in its repr. ``url`` is the page where its user approves."""
+
+    device_code: str
+    user_code: str
+    url: str
+
+    def __repr__(self) -> str:
+        return "Device()"
+
+
+Answer = Tokens | Filled | Code | Device | None
 """None where an answer is good and gives nothing that later steps need."""
 
 INTROSPECT_REVOKED: Final = "introspect_revoked"
@@ -20,6 +32,9 @@ INTROSPECT_REVOKED: Final = "introspect_revoked"
 
 CONSENT: Final = "consent"
 """The kind of the answer to a consent page."""
+
+APPROVE_LOGIN: Final = "approve_login"
+"""The kind of a login on the way to the approval of a device: a login page after it is a refusal."""
 
 _COMPACT_JWS = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 
@@ -39,8 +54,12 @@ def read_answer(request: Request, response: Response) -> Answer:
     A kind that is not known here is a grant: tokens are expected.
     """
     try:
+        if request.kind in {RequestKind.APPROVE, APPROVE_LOGIN}:
+            return _approval(request, response)
         if request.visit is not None:
             return _read_page(request, request.visit, response)
+        if request.kind == RequestKind.DEVICE:
+            return _device(request, response)
         read = _READERS.get(request.kind)
         return parse_tokens(response.body) if read is None else read(response)
     except TokenResponseError as error:
@@ -62,6 +81,28 @@ def _read_page(request: Request, visit: Visit, response: Response) -> Answer:
     if form is not None:
         raise PageError("the login page came again: name or password was not accepted", is_refusal=True)
     return (consent_form(request, response) if request.kind == RequestKind.LOGIN else None) or _no_form("consent")
+
+
+def _approval(request: Request, response: Response) -> Filled | None:
+    """The form that comes next on the way to an approval; None on its last page."""
+    form = login_form(request, response)
+    if form is not None and request.kind == APPROVE_LOGIN:
+        raise PageError("the login page came again: name or password was not accepted", is_refusal=True)
+    return form or consent_form(request, response) or code_form(request, response)
+
+
+def _device(request: Request, response: Response) -> Device:
+    """RFC 8628 section 3.2. The user's password goes to the page, so it must be the issuer's, and with its TLS."""
+    document = json_object(response.body)
+    names = ("device_code", "user_code", "verification_uri")
+    found = {name: value for name in names if isinstance(value := document.get(name), str) and value}
+    if len(found) < len(names):
+        raise TokenResponseError("no device_code, user_code or verification_uri in the answer")
+    complete = document.get("verification_uri_complete")
+    url = complete if isinstance(complete, str) and complete else found["verification_uri"]
+    if not is_own_page(request, url):
+        raise TokenResponseError("verification_uri is on another host, or without TLS")
+    return Device(found["device_code"], found["user_code"], url)
 
 
 def _no_form(kind: str) -> NoReturn:

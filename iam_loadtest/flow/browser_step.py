@@ -71,7 +71,7 @@ class LoginStep(ChainStep):
         elif isinstance(answer, Filled):
             held.login = login._replace(form=answer)
 
-    def follow_up(self, held: Held) -> Request | None:
+    def follow_up(self, held: Held, user: UserLogin) -> Request | None:  # noqa: ARG002  who is logged in by now
         """The consent, where the IAM asks for it; its row is called consent."""
         login = _begun(held)
         if login.form is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from iam_loadtest.flow.answer import Answer
+from iam_loadtest.flow.answer import Answer, Device
 from iam_loadtest.flow.message import Request, Visit
 from iam_loadtest.flow.page import Filled
 from iam_loadtest.oidc.token_response import Tokens
@@ -26,12 +26,13 @@ class UserLogin:
 
 
 class Login(NamedTuple):
-    """A login under way: what the browser has, the form that is next, and the code at its end."""
+    """A login under way: what the browser has, the form that is next, the code at its end, pages so far."""
 
     visit: Visit
     verifier: str
     form: Filled | None = None
     code: str = ""
+    pages: int = 0
 
     def __repr__(self) -> str:
         return "Login()"
@@ -43,7 +44,7 @@ class Held:
     ``revoked`` is the last revoked token of each kind.
     """
 
-    __slots__ = ("access_token", "by_step", "login", "refresh_token", "revoked")
+    __slots__ = ("access_token", "by_step", "device", "login", "refresh_token", "revoked")
 
     def __init__(self) -> None:
         self.access_token = ""
@@ -51,6 +52,7 @@ class Held:
         self.by_step: dict[str, str] = {}
         self.revoked: dict[str, str] = {}
         self.login: Login | None = None
+        self.device: Device | None = None
 
     def take(self, step: str, tokens: Tokens) -> None:
         """Adopt what a step gave."""
@@ -80,7 +82,7 @@ class ChainStep(ABC):
     def take(self, held: Held, answer: Answer) -> None:  # noqa: B027  most requests give nothing
         """Adopt what a good answer gave."""
 
-    def follow_up(self, held: Held) -> Request | None:  # noqa: ARG002  most steps are one request
+    def follow_up(self, held: Held, user: UserLogin) -> Request | None:  # noqa: ARG002  most steps are one request
         """A further request of the same step, after a good answer."""
         return None
 
@@ -95,7 +97,7 @@ def chain(steps: Sequence[ChainStep], user: UserLogin, held: Held | None = None)
         request = step.begin(held, user)
         while request is not None:
             step.take(held, (yield request))
-            request = step.follow_up(held)
+            request = step.follow_up(held, user)
 
 
 def drive(flow: Flow, exchange: Exchange) -> Outcome:

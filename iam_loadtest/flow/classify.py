@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import yaml
 
-from iam_loadtest.flow.answer import CONSENT, INTROSPECT_REVOKED, Answer, BadAnswerError, read_answer
+from iam_loadtest.flow.answer import APPROVE_LOGIN, CONSENT, INTROSPECT_REVOKED, Answer, BadAnswerError, read_answer
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.oidc.redact import redact
 from iam_loadtest.oidc.request_kind import RequestKind
@@ -18,7 +18,11 @@ from iam_loadtest.oidc.token_response import OAuthError, parse_error
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.scenario.error_rule import ErrorRule
 
-_STANDS_FOR = {INTROSPECT_REVOKED: RequestKind.INTROSPECT.value, CONSENT: RequestKind.LOGIN.value}
+_STANDS_FOR = {
+    INTROSPECT_REVOKED: RequestKind.INTROSPECT.value,
+    CONSENT: RequestKind.LOGIN.value,
+    APPROVE_LOGIN: RequestKind.APPROVE.value,
+}
 
 
 class Judgement(NamedTuple):

@@ -22,6 +22,8 @@ from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target, require_one_client
 from iam_loadtest.scenario.topology import EmbeddedTopology, UrlTopology
 
+_LOGS_IN = frozenset({RequestKind.LOGIN, RequestKind.APPROVE})
+
 
 def require_what_is_needed(
     scenario: Scenario, source: str, directory: Path, environ: Mapping[str, str] = os.environ
@@ -112,7 +114,7 @@ def _missing_tokens(scenario: Scenario, directory: Path) -> Iterator[str]:
 
 
 def _missing_users(scenario: Scenario, directory: Path, environ: Mapping[str, str]) -> Iterator[str]:
-    logs_in = any(step.grant is Grant.PASSWORD or step.request is RequestKind.LOGIN for step in _steps(scenario))
+    logs_in = any(step.grant is Grant.PASSWORD or step.request in _LOGS_IN for step in _steps(scenario))
     if logs_in and scenario.users.file is None and scenario.users.password is None:
         yield "users has neither a password nor a file; write password: ${ENV_VARIABLE} or file: users.csv."
     if scenario.users.file is not None:

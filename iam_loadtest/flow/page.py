@@ -16,6 +16,8 @@ from iam_loadtest.oidc.redact import redact
 
 _CONSENTS: Final = ("user_oauth_approval", "accept", "authorize", "approve")
 """Names of the field or button that says yes: INDIGO IAM's, Keycloak's, and others'."""
+_CONFIRMS: Final = frozenset({"confirm"})
+"""What asks whether the code is the one on the device, where nothing is to be typed."""
 _REMEMBER: Final = ("remember", "until-revoked")
 """INDIGO IAM asks a user once where this was chosen."""
 
@@ -36,6 +38,12 @@ class Filled(NamedTuple):
     fields: tuple[tuple[str, str], ...]
     username_field: str = ""
     password_field: str = ""
+    code_field: str = ""
+
+    def with_code(self, code: str) -> Filled:
+        """With a device's code in the field for it, where there is one."""
+        kept = tuple(pair for pair in self.fields if pair[0] != self.code_field)
+        return self._replace(fields=(*kept, (self.code_field, code))) if self.code_field else self
 
     def __repr__(self) -> str:
         return f"Filled(url={self.url!r})"
@@ -80,6 +88,26 @@ def consent_form(request: Request, response: Response) -> Filled | None:
     return None
 
 
+def code_form(request: Request, response: Response) -> Filled | None:
+    """The form that asks for a device's code, or for nothing but to be sent; None where the page has none."""
+    for form in forms_of(response.body):
+        field = next((one.name for one in form.inputs if "user_code" in one.name), "")
+        confirms = any(one.name in _CONFIRMS for one in form.inputs)
+        if form.method == "POST" and (field or confirms):
+            return Filled(_action(request, response, form), tuple(form.kept()), code_field=field)
+    return None
+
+
+def is_own_page(request: Request, url: str) -> bool:
+    """Whether a page is on the host that was asked, and has its TLS."""
+    asked = origin_of(request.url)
+    try:
+        there = origin_of(url)
+    except ValueError:
+        return False
+    return there[1] == asked[1] and there[0] in ({"https"} if asked[0] == "https" else {"http", "https"})
+
+
 def code_of(response: Response, state: str) -> Code:
     """The code in a redirect back to the client; raises PageError where it brings something else."""
     given = parse_qs(urlsplit(response.location).query)
@@ -101,12 +129,11 @@ def _rank(form: Form) -> int:
 
 def _action(request: Request, response: Response, form: Form) -> str:
     """Where a form is sent: a password goes to the host that was asked for the page, and not without its TLS."""
-    asked = origin_of(request.url)
     try:
         url = urljoin(response.url, form.action)
-        there = origin_of(url)
+        origin_of(url)
     except ValueError:
         raise PageError("a form whose action is no URL") from None
-    if there[1] != asked[1] or (asked[0] == "https" and there[0] != "https") or there[0] not in {"http", "https"}:
+    if not is_own_page(request, url):
         raise PageError("a form that would be sent to another host, or without TLS")
     return url

@@ -168,7 +168,7 @@ class Probe(ABC):
                 return got
             step.take(self._held, got.answer)
             self._note_lifetime(got)
-            request = step.follow_up(self._held)
+            request = step.follow_up(self._held, self._user)
         return got
 
     def _note_lifetime(self, got: Received) -> None:

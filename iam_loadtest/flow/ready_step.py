@@ -7,6 +7,8 @@ from pathlib import Path
 from iam_loadtest.errors import UserError
 from iam_loadtest.flow.browser_step import LoginStep, login_page_step
 from iam_loadtest.flow.chain import ChainStep
+from iam_loadtest.flow.client_form import client_form
+from iam_loadtest.flow.device_step import ApproveStep, DeviceStep
 from iam_loadtest.flow.other_step import DocumentStep, UserinfoStep, token_form_step
 from iam_loadtest.flow.pre_issued_step import PreIssuedStep
 from iam_loadtest.flow.token_pool import TokenPool
@@ -34,6 +36,8 @@ def ready_step(
     label, kind = step.label or name, RequestKind(step.kind)
     if kind is RequestKind.LOGIN:
         return LoginStep(name, label, kind)
+    if kind is RequestKind.APPROVE:
+        return ApproveStep(name, label, kind)
     if kind is RequestKind.PRE_ISSUED:
         return PreIssuedStep(name, label, kind, _pool(name, tokens))
     return _of_endpoint(name, step, acting, endpoints)
@@ -44,6 +48,9 @@ def _of_endpoint(name: str, step: Step, acting: ClientCredentials, endpoints: En
     url = _endpoint(name, kind, endpoints)
     if kind in {RequestKind.INTROSPECT, RequestKind.REVOKE}:
         return token_form_step(name, step, kind, acting, url)
+    if kind is RequestKind.DEVICE:
+        fields = (*((("scope", step.scope),) if step.scope else ()), *step.extra.items())
+        return DeviceStep(name=name, label=label, kind=kind.value, form=client_form(url, acting, fields))
     if kind is RequestKind.LOGIN_PAGE:
         return login_page_step(name, step, acting, url)
     if kind is RequestKind.USERINFO:
@@ -72,6 +79,7 @@ def _endpoint(name: str, kind: RequestKind, endpoints: Endpoints) -> str:
         RequestKind.DISCOVERY: discovery_url(endpoints.issuer),
         RequestKind.JWKS: endpoints.jwks,
         RequestKind.LOGIN_PAGE: endpoints.authorization,
+        RequestKind.DEVICE: endpoints.device_authorization,
     }.get(kind)
     if url is None:
         raise UserError(

@@ -45,6 +45,8 @@ class TokenStep(ClientFormStep):
             login = held.login
             fields = {"code": login.code, "redirect_uri": login.visit.redirect_uri, "code_verifier": login.verifier}
             return b"%b&%b" % (self.form.body, urlencode(fields).encode())
+        if self.grant is Grant.DEVICE_CODE and held.device is not None:
+            return b"%b&device_code=%b" % (self.form.body, form_encoded(held.device.device_code))
         return self.form.body
 
 

@@ -16,13 +16,20 @@ class Grant(StrEnum):
     CLIENT_CREDENTIALS = "client_credentials"
     PASSWORD = "password"  # noqa: S105  the name of a grant
     AUTHORIZATION_CODE = "authorization_code"
+    DEVICE_CODE = "device_code"
     REFRESH_TOKEN = "refresh_token"  # noqa: S105  the name of a grant
     TOKEN_EXCHANGE = "token_exchange"  # noqa: S105  the name of a grant
 
     @property
     def grant_type(self) -> str:
         """The value of ``grant_type`` on the wire."""
-        return "urn:ietf:params:oauth:grant-type:token-exchange" if self is Grant.TOKEN_EXCHANGE else self.value
+        return _URNS.get(self, self.value)
+
+
+_URNS = {
+    Grant.TOKEN_EXCHANGE: "urn:ietf:params:oauth:grant-type:token-exchange",
+    Grant.DEVICE_CODE: "urn:ietf:params:oauth:grant-type:device_code",
+}
 
 
 def constant_fields(

@@ -15,4 +15,6 @@ class RequestKind(StrEnum):
     JWKS = "jwks"
     LOGIN_PAGE = "login_page"
     LOGIN = "login"
+    DEVICE = "device"
+    APPROVE = "approve"
     PRE_ISSUED = "pre_issued"

@@ -152,7 +152,10 @@ def _measurable(scenario: Scenario) -> list[str]:
         name
         for name, workload in scenario.workloads.items()
         if not workload.probes
-        and all(scenario.steps[step].grant not in {None, Grant.AUTHORIZATION_CODE} for step in scenario.steps_of(name))
+        and all(
+            scenario.steps[step].grant not in {None, Grant.AUTHORIZATION_CODE, Grant.DEVICE_CODE}
+            for step in scenario.steps_of(name)
+        )
     ]
 
 

@@ -25,6 +25,7 @@ DEFAULT_CLIENTS: Final[dict[str, Any]] = {
     "subject": {"id": "token-exchange-subject", "secret": "secret", "auth": "post"},
     "actor": {"id": "token-exchange-actor", "secret": "secret", "auth": "post"},
     "web": {"id": "client", "secret": "secret", "auth": "basic"},
+    "device": {"id": "device-code-client", "secret": "secret", "auth": "basic"},
 }
 DEFAULT_USERS: Final[dict[str, Any]] = {
     "pattern": "test_{n}",
@@ -64,6 +65,9 @@ READY_STEPS: Final[dict[str, Any]] = {
     },
     "login": {"request": "login"},
     "redeem": {"grant": "authorization_code", "client": "web"},
+    "device": {"request": "device", "client": "device", "scope": "openid offline_access"},
+    "approve": {"request": "approve"},
+    "redeem_device": {"grant": "device_code", "client": "device"},
     "issue_for_service": {"grant": "client_credentials", "client": "subject", "scope": "openid", "label": "issue"},
     "exchange_offline": {
         "grant": "token_exchange",
@@ -82,6 +86,7 @@ READY_WORKLOADS: Final[dict[str, Any]] = {
     "discovery": ["discovery"],
     "jwks": ["jwks"],
     "login": ["login_page", "login", "redeem"],
+    "device": ["device", "approve", "redeem_device"],
     "cern": ["issue_for_service", "exchange_offline", "refresh_exchanged"],
 }
 """Workloads that a scenario may run by naming them in a list."""

@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from iam_loadtest.scenario.fields import DurationS, Name, Noun, Whole
 
 Asked = Literal[
-    "client_credentials", "password", "authorization_code", "refresh_token", "token_exchange", "introspect", "userinfo",
-    "revoke", "login_page", "login",
+    "client_credentials", "password", "authorization_code", "device_code", "refresh_token", "token_exchange",
+    "introspect", "userinfo", "revoke", "login_page", "login", "device", "approve",
 ]  # fmt: skip
 """What a request asked for: the grant of a token request, or its kind."""
 

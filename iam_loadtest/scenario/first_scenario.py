@@ -9,8 +9,8 @@ from typing import Literal
 
 from iam_loadtest.oidc.client_auth import AuthMethod
 
-RefreshBy = Literal["password", "code", "exchange", "file", "none"]
-REFRESH_BY: tuple[RefreshBy, ...] = ("password", "code", "exchange", "file", "none")
+RefreshBy = Literal["password", "code", "device", "exchange", "file", "none"]
+REFRESH_BY: tuple[RefreshBy, ...] = ("password", "code", "device", "exchange", "file", "none")
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _clients(answers: Answers) -> Iterator[str]:
 
 
 def _users(answers: Answers) -> Iterator[str]:
-    if answers.refresh_by not in {"password", "code"}:
+    if answers.refresh_by not in {"password", "code", "device"}:
         yield "users: {}  # no step logs anybody in"
     elif answers.users_file:
         yield "# Columns username and password; each simulated user of the generator logs in as one of them."
@@ -143,6 +143,10 @@ def _first_token(answers: Answers) -> Iterator[str]:
         yield f"  login_page: {{request: login_page, client: subject, scope: {scope}, redirect_uri: {redirect}}}"
         yield "  login: {request: login}"
         yield "  redeem: {grant: authorization_code, client: subject}"
+    elif answers.refresh_by == "device":
+        yield f"  device: {{request: device, client: subject, scope: {scope}}}"
+        yield "  approve: {request: approve}  # by the user, in a browser that is played"
+        yield "  redeem_device: {grant: device_code, client: subject}"
     elif answers.refresh_by == "exchange":
         yield "  issue_for_service: {grant: client_credentials, client: access, scope: openid, label: issue}"
         yield f"  exchange_offline: {{grant: token_exchange, client: actor, scope: {scope}, label: exchange}}"
@@ -153,6 +157,7 @@ def _first_token(answers: Answers) -> Iterator[str]:
 _BEGINS: dict[RefreshBy, Sequence[str]] = {
     "password": ("issue_for_user",),
     "code": ("login_page", "login", "redeem"),
+    "device": ("device", "approve", "redeem_device"),
     "exchange": ("issue_for_service", "exchange_offline"),
     "file": ("take",),
 }
@@ -184,7 +189,7 @@ def _refreshing(answers: Answers) -> str:
 
 
 def _exchanges(answers: Answers) -> bool:
-    return answers.actor is not None and answers.refresh_by in {"password", "code", "file"}
+    return answers.actor is not None and answers.refresh_by in {"password", "code", "device", "file"}
 
 
 def _pairs(keys: dict[str, str]) -> str:

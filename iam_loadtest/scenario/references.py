@@ -18,7 +18,12 @@ _SECRET_FIELDS = frozenset(
     {"client_secret", "client_assertion", "assertion", "password", "code", "access_token", "refresh_token"}
     | {"subject_token", "actor_token", "id_token", "token"}
 )
-_AFTER = {RequestKind.LOGIN: RequestKind.LOGIN_PAGE, Grant.AUTHORIZATION_CODE: RequestKind.LOGIN}
+_AFTER = {
+    RequestKind.LOGIN: RequestKind.LOGIN_PAGE,
+    Grant.AUTHORIZATION_CODE: RequestKind.LOGIN,
+    RequestKind.APPROVE: RequestKind.DEVICE,
+    Grant.DEVICE_CODE: RequestKind.APPROVE,
+}
 _ABOUT_A_TOKEN = frozenset({RequestKind.INTROSPECT, RequestKind.REVOKE, RequestKind.USERINFO})
 
 

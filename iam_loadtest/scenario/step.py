@@ -12,7 +12,7 @@ from iam_loadtest.scenario.fields import Name, Noun, Url
 
 TokenChoice = Literal["access_token", "refresh_token"]
 
-NEEDS_CLIENT = frozenset({RequestKind.INTROSPECT, RequestKind.REVOKE, RequestKind.LOGIN_PAGE})
+NEEDS_CLIENT = frozenset({RequestKind.INTROSPECT, RequestKind.REVOKE, RequestKind.LOGIN_PAGE, RequestKind.DEVICE})
 _ABOUT_A_TOKEN = frozenset({RequestKind.INTROSPECT, RequestKind.REVOKE})
 
 
@@ -77,7 +77,10 @@ _TAKEN_BY = {
     "token": (_ABOUT_A_TOKEN, "request: introspect or revoke"),
     "audience": (frozenset(Grant), "a grant"),
     "resource": (frozenset(Grant), "a grant"),
-    "scope": (frozenset({*Grant, RequestKind.LOGIN_PAGE}), "a grant or request: login_page"),
+    "scope": (
+        frozenset({*Grant, RequestKind.LOGIN_PAGE, RequestKind.DEVICE}),
+        "a grant or request: login_page or device",
+    ),
     "redirect_uri": (frozenset({RequestKind.LOGIN_PAGE}), "request: login_page"),
 }
 """Keys and what they are sent with; a key that would be sent nowhere is a mistake."""

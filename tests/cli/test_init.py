@@ -66,7 +66,7 @@ def test_it_asks_what_no_option_says_and_never_for_a_secret(issuer: str, tmp_pat
     answers += ["token-exchange-actor", "post", "ACTOR_SECRET", ""]
     done = CliRunner().invoke(cli, ["init", issuer, "--output", str(path), "--ask"], input="\n".join(answers) + "\n")
     assert done.exit_code == 0, done.output
-    assert "How is a user's first refresh token had (password, code, exchange, file, none)" in done.output
+    assert "How is a user's first refresh token had (password, code, device, exchange, file, none)" in done.output
     assert "refresh: {prime: [issue_for_service, exchange_offline], steps: [refresh]}" in path.read_text()
 
 

@@ -19,7 +19,7 @@ from iam_loadtest.scenario.error_rule import Asked, ErrorRule
 INDIGO = classifier_for("indigo-iam")
 KEYCLOAK = classifier_for("keycloak")
 GENERIC = classifier_for("generic")
-CC, PASSWORD, CODE, REFRESH, EXCHANGE = (grant.value for grant in Grant)
+CC, PASSWORD, CODE, DEVICE_CODE, REFRESH, EXCHANGE = (grant.value for grant in Grant)
 INTROSPECT, USERINFO, REVOKE, LOGIN = (
     kind.value for kind in (RequestKind.INTROSPECT, RequestKind.USERINFO, RequestKind.REVOKE, RequestKind.LOGIN)
 )

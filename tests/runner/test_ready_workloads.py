@@ -34,7 +34,7 @@ def walked(server: EmbeddedIam, workload: str) -> list[tuple[str, int, Outcome]]
     return [(step.step, step.status, step.outcome) for step in checked]
 
 
-@pytest.mark.parametrize("workload", [name for name in READY_WORKLOADS if name != "login"])
+@pytest.mark.parametrize("workload", [name for name in READY_WORKLOADS if name not in {"login", "device"}])
 def test_a_ready_made_workload_is_good_from_end_to_end(server: EmbeddedIam, workload: str) -> None:
     scenario = scenario_of(workloads=[workload])
     expected = [(scenario.label_of(step), 200, Outcome.OK) for step in READY_WORKLOADS[workload]]
@@ -55,3 +55,12 @@ def test_the_iam_counts_the_requests_of_each_kind(server: EmbeddedIam) -> None:
     walked(server, "revoke")
     counted = served_by_step(scenario, "revoke", server.requests_by_kind() - before)
     assert counted == {"issue": 1, "revoke": 1, "introspect_revoked": 1}
+
+
+def test_a_device_is_approved_by_its_user_in_a_browser_and_redeems_its_code_once(server: EmbeddedIam) -> None:
+    """The page of the code asks for a login first; then the code is entered, and approved."""
+    ok = Outcome.OK
+    rows = walked(server, "device")
+    assert rows[0] == ("device", 200, ok)
+    assert rows[-1] == ("redeem_device", 200, ok)
+    assert rows[1:-1] == [("approve", 200, ok)] * 4, "page, login, code, consent"

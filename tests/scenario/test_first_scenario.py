@@ -49,7 +49,7 @@ def test_every_way_gives_a_scenario_that_loads(refresh_by: RefreshBy, has_access
     answers = replace(FULL, refresh_by=refresh_by)
     answers = answers if has_access else replace(answers, access=None)
     answers = answers if has_actor else replace(answers, actor=None)
-    scenario = read(replace(answers, subject=SUBJECT if refresh_by in {"password", "code", "file"} else None))
+    scenario = read(replace(answers, subject=SUBJECT if refresh_by in {"password", "code", "device", "file"} else None))
     assert ("access" in scenario.workloads) is has_access
     assert ("refresh" in scenario.workloads) is (refresh_by != "none")
     assert ("workflow" in scenario.workloads) is (has_actor and refresh_by not in {"none", "exchange"})
