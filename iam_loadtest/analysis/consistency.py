@@ -79,6 +79,8 @@ class VisibilityPoint:
 class Consistency:
     """One kind of probe in one cell. ``failed`` reads gave no verdict and are in no share.
 
+    ``stale_balanced`` is of the reads at once whose nodes the balancer chose, which ``stale_at_once`` has, too.
+
     ``missing`` is of the credentials audited; None where no read of the audit ever found any of that token, so that it
     cannot tell. ``once`` is None for kinds that are no redemptions.
     """
@@ -90,6 +92,7 @@ class Consistency:
     failed: int
     unwritten: int
     stale_at_once: Share
+    stale_balanced: Share
     stale: Share
     curve: tuple[VisibilityPoint, ...]
     visible_us: tuple[int, ...]
@@ -126,6 +129,39 @@ def upper_bound_of_none(total: int) -> float:
 def consistency(summary: RunSummary) -> tuple[Consistency, ...]:
     """Every kind of probe in every cell whose counted trials had any, in the order of the run."""
     return tuple(one for cell in summary.cells for one in cell_consistency(cell))
+
+
+@dataclass(frozen=True)
+class Overall:
+    """All kinds of probes of a topology together: what a reader must know first."""
+
+    topology: str
+    stale_at_once: Share
+    still_active: Share
+    doubled: Share
+    missing: Share
+
+
+def overall(summary: RunSummary) -> tuple[Overall, ...]:
+    """Every topology that was probed. ``still_active`` is of revoked tokens, introspected at once."""
+    probed = {
+        topology: [trial for cell in summary.of_topology(topology) for trial in _probed(cell)]
+        for topology in summary.topologies
+    }
+    return tuple(_overall(topology, trials) for topology, trials in probed.items() if trials)
+
+
+def _overall(topology: str, trials: Sequence[TrialProbes]) -> Overall:
+    revoked = [_of(trial.at_once, ProbeKind.REVOKE_INTROSPECT) for trial in trials]
+    audits = [_audits(kind, trials) for kind in ProbeKind]
+    missing = [tuple(map(sum, zip(*of_trial, strict=True))) for of_trial in zip(*audits, strict=True)]
+    return Overall(
+        topology,
+        _stale([_of_all(trial.at_once) for trial in trials]),
+        _stale(revoked),
+        _among([_of_all(trial.redemptions) for trial in trials], ProbeVerdict.DOUBLED, _JUDGED),
+        _share((lost, kept) for lost, kept in missing),
+    )
 
 
 def node_shares(cells: Iterable[Cell]) -> dict[tuple[str, str], Share]:
@@ -172,6 +208,7 @@ def _of_kind(cell: Cell, kind: ProbeKind, trials: Sequence[TrialProbes]) -> Cons
         failed=sum(one.get(ProbeVerdict.FAILED, 0) for one in (*reads, *redeemed)),
         unwritten=sum(trial.unwritten.get(kind, 0) for trial in trials),
         stale_at_once=_stale(at_once),
+        stale_balanced=_stale([_of(trial.balanced, kind) for trial in trials]),
         stale=_stale(reads),
         curve=_curve(kind, trials),
         visible_us=tuple(sorted(delay for trial in trials for delay in trial.visible_us.get(kind, ()))),
@@ -203,13 +240,17 @@ def _curve(kind: str, trials: Sequence[TrialProbes]) -> tuple[VisibilityPoint, .
 
 def _missing(kind: str, trials: Sequence[TrialProbes]) -> Share | None:
     """None where the audit of the only tokens there are never found one: it may have no way to."""
+    share = _share(_audits(kind, trials))
+    return share if share.total else None
+
+
+def _audits(kind: str, trials: Sequence[TrialProbes]) -> list[tuple[int, int]]:
+    """Missing and kept credentials of each trial, of the tokens that the audit found at all."""
     readable = {token for trial in trials for (own, token, verdict) in trial.audit if own == kind and verdict == "kept"}
-    found = [
+    return [
         (_audit(trial, kind, readable, ProbeVerdict.MISSING), _audit(trial, kind, readable, ProbeVerdict.KEPT))
         for trial in trials
     ]
-    share = _share(found)
-    return share if share.total else None
 
 
 def _audit(trial: TrialProbes, kind: str, tokens: Iterable[str], verdict: ProbeVerdict) -> int:
@@ -226,6 +267,14 @@ def _by_verdict(trial: TrialProbes, kind: str) -> dict[str, int]:
 
 def _of(counts: Mapping[tuple[str, str], int], kind: str) -> dict[str, int]:
     return {verdict: number for (own, verdict), number in counts.items() if own == kind}
+
+
+def _of_all(counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    """Of all kinds together."""
+    total: dict[str, int] = {}
+    for (_, verdict), number in counts.items():
+        total[verdict] = total.get(verdict, 0) + number
+    return total
 
 
 def _stale(trials: Sequence[Mapping[str, int]]) -> Share:

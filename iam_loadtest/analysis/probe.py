@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from iam_loadtest.results.probe import PROBES_FILE, ProbeKind, ProbePhase, ProbeVerdict
+from iam_loadtest.results.probe import BALANCED, PROBES_FILE, ProbeKind, ProbePhase, ProbeVerdict
 from iam_loadtest.results.trial import WindowMarks
 
 BINS_MS: Final = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
@@ -31,6 +31,7 @@ class _Row(NamedTuple):
     phase: str
     kind: str
     token: str
+    route: str
     issued_by: str
     read_by: str
     started_us: int
@@ -44,14 +45,15 @@ class TrialProbes:
     """The counts of a trial. ``reads`` has first reads by kind, bin of the delay and verdict (fresh, stale, failed).
 
     ``pairs`` has those that came at once, by issuing node, reading node and whether they were stale; ``at_once`` the
-    same by kind. ``visible_us`` says by kind after which delay a stale write was seen at last, an upper bound;
-    ``unseen`` counts those that were not seen while it was looked for them. ``redemptions`` counts pairs of redemptions
-    by kind and verdict, ``audit`` credentials by kind, token and verdict: missing where any node did not have it.
-    ``unwritten`` counts writes that were not acknowledged, by kind.
+    same by kind, ``balanced`` those of them whose nodes the balancer chose. ``visible_us`` says by kind after which
+    delay a stale write was seen at last, an upper bound; ``unseen`` counts those that were not seen while it was looked
+    for them. ``redemptions`` counts pairs of redemptions by kind and verdict, ``audit`` credentials by kind, token and
+    verdict: missing where any node did not have it. ``unwritten`` counts writes that were not acknowledged, by kind.
     """
 
     reads: Mapping[tuple[str, int, str], int]
     at_once: Mapping[tuple[str, str], int]
+    balanced: Mapping[tuple[str, str], int]
     pairs: Mapping[tuple[str, str, bool], int]
     visible_us: Mapping[str, tuple[int, ...]]
     unseen: Mapping[str, int]
@@ -92,6 +94,7 @@ def count_probes(rows: Iterable[_Row], marks: WindowMarks) -> TrialProbes:
     return TrialProbes(
         reads=Counter((row.kind, delay_bin(row.delay_us or 0), row.verdict) for row in reads),
         at_once=Counter((row.kind, row.verdict) for row in at_once),
+        balanced=Counter((row.kind, row.verdict) for row in at_once if row.route == BALANCED),
         pairs=Counter(_pairs(at_once)),
         visible_us=seen,
         unseen=unseen,
@@ -154,6 +157,7 @@ def _row(row: Mapping[str, str]) -> _Row:
         row["phase"],
         row["probe"],
         row["token"],
+        row["route"],
         row["issued_by"],
         row["read_by"],
         int(row["started_us"]),

@@ -15,6 +15,7 @@ from iam_loadtest.oidc.discovery import Endpoints
 from iam_loadtest.results.probe import ProbeKind
 from iam_loadtest.scenario.builtin import AUDIT_STEP, PROBE_STEPS
 from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.target import Target
 from iam_loadtest.scenario.workload import Workload
 
 _AUDIT_REFRESH = "introspect_refresh_token"
@@ -36,9 +37,10 @@ def prepare_probes(
     endpoints: Endpoints,
     directory: Path,
     environ: Mapping[str, str] = os.environ,
+    target: Target | None = None,
 ) -> ReadyProbes:
     """The probes of these kinds, at least one; raises what :func:`prepare_chain` raises."""
-    ready = [prepare_probe(scenario, kind, endpoints, directory, environ) for kind in kinds]
+    ready = [prepare_probe(scenario, kind, endpoints, directory, environ, target) for kind in kinds]
     steps = tuple(_probe_steps(kind, one) for kind, one in zip(kinds, ready, strict=True))
     audits = _audits(scenario, endpoints, directory, environ)
     return ReadyProbes(steps, audits, ready[0].users, ready[0].classifier)
@@ -50,9 +52,11 @@ def prepare_probe(
     endpoints: Endpoints,
     directory: Path,
     environ: Mapping[str, str] = os.environ,
+    target: Target | None = None,
 ) -> ReadyWorkload:
     """The steps of a probe as a chain, which a healthy IAM answers well from end to end."""
-    return prepare_chain(scenario, kind, Workload(steps=PROBE_STEPS[kind]), endpoints, directory, environ)
+    chain = Workload(steps=PROBE_STEPS[kind])
+    return prepare_chain(scenario, kind, chain, endpoints, directory, environ, target)
 
 
 def _probe_steps(kind: ProbeKind, ready: ReadyWorkload) -> ProbeSteps:

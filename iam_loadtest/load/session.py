@@ -180,5 +180,5 @@ def open_session(
     transport = transports(settings)
     aside = open_aside(setup, endpoints, settings, transport, recorder, place.slots)
     kinds = setup.probe_kinds
-    probes = prepare_probes(setup.scenario, kinds, endpoints, setup.directory, environ) if kinds else None
+    probes = prepare_probes(setup.scenario, kinds, endpoints, setup.directory, environ, setup.target) if kinds else None
     return LoadSession(workloads, setup, place, transport, recorder, aside, probes)

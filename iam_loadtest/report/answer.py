@@ -14,6 +14,7 @@ from iam_loadtest.analysis.factor import factor_effects
 from iam_loadtest.analysis.part import add_outcomes
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.comparisons import interval_words
+from iam_loadtest.report.consistency import consistency_sentences
 from iam_loadtest.report.factors import demand_sentences, effect_sentences
 from iam_loadtest.report.limits import FEW_TOPOLOGIES, limits, uncounted_words
 from iam_loadtest.report.load_model import load_words
@@ -162,9 +163,11 @@ def _figures(cell: Cell) -> str:
 
 
 def _more(summary: RunSummary) -> Iterator[Finding]:
-    """What each factor does, and how far the demand is carried."""
+    """What each factor does, what probes saw, and how far the demand is carried."""
     for change, effect in effect_sentences(factor_effects(summary)):
         yield Finding(change, effect)
+    for sentence in consistency_sentences(summary):
+        yield Finding("Consistency", sentence)
     for sentence in demand_sentences(carried(summary)):
         yield Finding("Demand", sentence)
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from iam_loadtest.analysis.consistency import Consistency, Share, consistency, node_shares
+from iam_loadtest.analysis.consistency import Consistency, Overall, Share, consistency, node_shares, overall
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.chart_style import Chart, draw
 from iam_loadtest.report.heat_chart import Panel, heat_figure
 from iam_loadtest.report.palette import looks
 from iam_loadtest.report.table import Column, Entry, Table, figure, percent, whole, words
-from iam_loadtest.report.text import NO_DATA, share
+from iam_loadtest.report.text import NO_DATA, plural, quoted, share, share_with_interval
 from iam_loadtest.report.visibility_chart import Line, visibility_figure
 
 INTERVALS = (
-    "In brackets 95 % intervals: over trials from three on, below that of reads as if they were independent. "
+    "Intervals are of 95 %: over trials from three on, below that of reads as if they were independent. "
     "“below”: not seen once; with 95 % confidence it is rarer than that (rule of three)."
 )
 
@@ -30,6 +30,7 @@ def read_table(summary: RunSummary) -> Table:
         Column("At once", True),
         Column("Stale at once", True),
         Column("95 % interval"),
+        Column("Through the balancer"),
         Column("99 % fresh from, ms", True),
         Column("Stale ones seen after, median ms", True),
         Column("Longest ms", True),
@@ -38,7 +39,8 @@ def read_table(summary: RunSummary) -> Table:
     )
     caption = (
         "Written at one node, read at another, in the measured windows of the counted trials. At once: sent within "
-        "5 ms after the acknowledgement. Fresh from: by the smoothed curve, where 300 reads or more came from there "
+        "5 ms after the acknowledgement, by every pair of nodes alike; through the balancer: stale ones of those whose "
+        "nodes it chose. Fresh from: by the smoothed curve, where 300 reads or more came from there "
         "on. Seen after: a stale read is made again until it is fresh, so these are upper bounds; not seen: within "
         "10 s, or before the load ended. For revoke-introspect stale means that a revoked token was still active. "
         + INTERVALS
@@ -56,6 +58,7 @@ def _read_row(one: Consistency) -> tuple[Entry, ...]:
         whole(one.stale_at_once.total),
         percent(one.stale_at_once.value),
         words(interval_words(one.stale_at_once)),
+        words(f"{one.stale_balanced.chosen} of {one.stale_balanced.total}"),
         whole(one.t99_ms),
         figure(one.visible_ms(500)),
         figure(one.visible_ms(1000)),
@@ -138,21 +141,42 @@ def _text_and_value(one: Share) -> tuple[str, float | None]:
     return shown.text, shown.sort
 
 
+def consistency_sentences(summary: RunSummary) -> Iterator[str]:
+    """What probes saw of each topology, all kinds together, in a sentence each."""
+    for one in overall(summary):
+        yield f"{quoted(one.topology)}: {'; '.join(_in_short(one))}."
+
+
+def _in_short(one: Overall) -> Iterator[str]:
+    if one.stale_at_once.total:
+        yield f"{_counted(one.stale_at_once, 'read')} at once stale, {share_words(one.stale_at_once)}"
+    if one.still_active.chosen:
+        yield f"{_counted(one.still_active, 'revoked token')} still active"
+    if one.doubled.total:
+        yield f"{_counted(one.doubled, 'double redemption')} accepted twice, {share_words(one.doubled)}"
+    if one.missing.total:
+        yield f"{_counted(one.missing, 'credential')} missing after the load, {share_words(one.missing)}"
+
+
+def _counted(one: Share, what: str) -> str:
+    return f"{one.chosen:,} of {plural(one.total, what)}"
+
+
 def interval_words(one: Share) -> str:
-    """``[1.2 %, 4.5 %]``, or where there was none ``below 1.2 %``; n/a of nothing."""
+    """``1.20–4.50 %``, or where there was none ``below 1.2 %``; n/a of nothing."""
     if one.interval is None:
         return NO_DATA
     if one.bound is not None:
         return f"below {share(one.bound)}"
     low, high = one.interval
-    return f"[{share(low)}, {share(high)}]"
+    return f"{low * 100:.2f}–{high * 100:.2f} %"
 
 
 def share_words(one: Share) -> str:
-    """The share with its interval, or where there was none the bound."""
-    if one.bound is not None or one.value is None:
-        return interval_words(one)
-    return f"{share(one.value)} {interval_words(one)}"
+    """The share with its interval, or where there was none the bound: ``0 % (below 1.2 %)``."""
+    if one.bound is not None:
+        return f"0 % ({interval_words(one)})"
+    return share_with_interval(one.value, one.interval)
 
 
 def consistency_charts(summary: RunSummary) -> Iterator[Chart]:

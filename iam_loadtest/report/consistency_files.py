@@ -55,6 +55,7 @@ def _kind(one: Consistency) -> dict[str, Any]:
         "without_verdict": one.failed,
         "unwritten": one.unwritten,
         "stale_at_once": _share(one.stale_at_once),
+        "stale_at_once_through_balancer": _share(one.stale_balanced),
         "stale": _share(one.stale),
         "curve": [
             {"from_ms": point.from_ms, "fresh": _share(point.fresh), "smoothed": rounded(point.smoothed)}

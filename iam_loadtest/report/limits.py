@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from iam_loadtest.analysis.comparison import Comparison, Verdict
 from iam_loadtest.analysis.load_model import is_open_model
@@ -26,6 +26,7 @@ def limits(summary: RunSummary, comparisons: Sequence[Comparison]) -> tuple[str,
         *_of_cautions(summary),
         *_of_comparisons(summary, comparisons),
         *_of_failures(summary),
+        *_of_probes(summary),
         *_of_the_set_up(summary),
     )
 
@@ -100,6 +101,27 @@ def _of_failures(summary: RunSummary) -> Iterator[str]:
             f"{listed([*cells, *more])}: what failed may be what would have been slow, so judge latency there together "
             "with the failures."
         )
+
+
+def _of_probes(summary: RunSummary) -> Iterator[str]:
+    if any(trial.probes for trial in summary.counted):
+        yield (
+            "Probes see what they happen to meet: shares and bounds hold for such reads under this load, and no stale "
+            "read seen is no proof that there are none."
+        )
+    alone = probe_workloads(summary)
+    if alone:
+        yield (
+            f"Under {listed(alone)} probes are all there is: their throughput is what their waits leave, and ranks "
+            "nothing."
+        )
+
+
+def probe_workloads(summary: RunSummary) -> list[str]:
+    """The workloads that consist of probes."""
+    workloads = summary.run.info.scenario.get("workloads")
+    nouns = workloads if isinstance(workloads, Mapping) else {}
+    return [name for name in summary.workloads if isinstance(noun := nouns.get(name), Mapping) and noun.get("probes")]
 
 
 def _of_the_set_up(summary: RunSummary) -> Iterator[str]:

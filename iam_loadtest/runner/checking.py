@@ -10,6 +10,7 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.flow.answer import CONSENT
 from iam_loadtest.flow.chain import ChainStep
 from iam_loadtest.flow.prepare import client_credentials, prepare_workload
+from iam_loadtest.flow.ready_probe import prepare_probe
 from iam_loadtest.flow.ready_step import ready_step
 from iam_loadtest.oidc.discovery import Endpoints
 from iam_loadtest.oidc.request_kind import RequestKind
@@ -63,6 +64,7 @@ def check_workloads(scenario: Scenario, topology: str, issuer: str, directory: P
             for row in _check_workload(walk, name, introspects):
                 introspects = introspects and row.step != INTROSPECTION
                 yield row
+        yield from _check_probes(walk)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,24 @@ def _check_workload(walk: _Walk, name: str, introspects: bool) -> Iterator[Check
     if tokens is not None:
         yield _verified(name, tokens, endpoints, preflight)
     yield from (_unneeded(_row(name, one)) for one in checked[len(own) :])
+
+
+def _check_probes(walk: _Walk) -> Iterator[CheckedRow]:
+    """Each node that probes are pinned to, then the steps of each probe; a node that lags is given time."""
+    scenario, preflight = walk.scenario, walk.preflight
+    kinds = dict.fromkeys(kind for name in scenario.tried_workloads for kind in scenario.probes_of(name))
+    target = scenario.target_of(walk.topology)
+    for name, url in target.nodes.items() if kinds else ():
+        problem = preflight.node_problem(url)
+        yield CheckedRow(ISSUER, name, problem or f"ok  {url}", is_good=problem is None)
+    for kind in kinds:
+        try:
+            ready = prepare_probe(scenario, kind, walk.endpoints, walk.directory, target=target)
+        except UserError as error:
+            yield CheckedRow(kind, "-", str(error), is_good=False)
+            continue
+        checked, _ = preflight.walk(ready, is_patient=True)
+        yield from (_row(kind, one) for one in checked)
 
 
 def _row(workload: str, checked: CheckedStep, cause: Cause | None = None) -> CheckedRow:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from iam_loadtest.flow.answer import Answer
 from iam_loadtest.flow.chain import chain, drive
@@ -96,6 +97,24 @@ class Preflight:
             raise TrialFailedError(f"GET {url}: {error}.") from error
         self._refuse_odd_keys(endpoints)
         return endpoints
+
+    def reach(self, nodes: Mapping[str, str]) -> None:
+        """Return where each node serves; raises TrialFailedError for the first that does not."""
+        for name, url in nodes.items():
+            problem = self.node_problem(url)
+            if problem is not None:
+                raise TrialFailedError(f"target.nodes.{name} does not serve: {problem}.")
+
+    def node_problem(self, url: str) -> str | None:
+        """What a node answered in place of the discovery document, or another 2xx to 4xx there; None where it did.
+
+        ``url`` has no path; the path is that of the issuer's document.
+        """
+        there = url + urlsplit(discovery_url(self._issuer)).path
+        answer = self._client.look(there, _HEALTH_TRY_S)
+        if answer.failure is not None:
+            return f"GET {there}: {answer.detail}"
+        return f"GET {there}: status {answer.status}" if answer.status >= 500 else None
 
     def walk(self, workload: ReadyWorkload, is_patient: bool = False) -> tuple[list[CheckedStep], Tokens | None]:
         """Every step of the workload once, up to the first that fails, and the last tokens.

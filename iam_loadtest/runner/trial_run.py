@@ -40,6 +40,7 @@ from iam_loadtest.runner.load_processes import SPEC_FILE, LoadInterruptedError, 
 from iam_loadtest.runner.preflight import Preflight, failed_step
 from iam_loadtest.scenario.fault import Fault
 from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.target import Target
 from iam_loadtest.scenario.topology import EmbeddedTopology, LabTopology, UrlTopology
 from iam_loadtest.scenario.trial_spec import LOCAL_WORKERS_WAIT_S, TrialSpec
 
@@ -213,13 +214,18 @@ def preflight_trial(context: TrialContext, planned: PlannedTrial, issuer: str) -
                 raise TrialFailedError(f"before the load, {reason}.")
             if tokens is not None:
                 preflight.verify(tokens, endpoints)
-        for kind in context.scenario.probes_of(planned.workload):
-            _try_probe(context, preflight, kind, endpoints)
+        kinds = context.scenario.probes_of(planned.workload)
+        if kinds:
+            preflight.reach(target.nodes)
+        for kind in kinds:
+            _try_probe(context, preflight, kind, endpoints, target)
 
 
-def _try_probe(context: TrialContext, preflight: Preflight, kind: ProbeKind, endpoints: Endpoints) -> None:
+def _try_probe(
+    context: TrialContext, preflight: Preflight, kind: ProbeKind, endpoints: Endpoints, target: Target
+) -> None:
     try:
-        ready = prepare_probe(context.scenario, kind, endpoints, context.secrets_directory)
+        ready = prepare_probe(context.scenario, kind, endpoints, context.secrets_directory, target=target)
     except UserError as error:
         raise TrialFailedError(str(error)) from error
     checked, _ = preflight.walk(ready, is_patient=True)

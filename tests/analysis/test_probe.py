@@ -40,7 +40,7 @@ def test_first_reads_count_by_delay_and_what_was_read_again_says_how_long_it_too
     """Probe 1 fresh at once, 2 stale and seen after 20 ms, 3 stale and never seen, 4 without a verdict."""
     write(
         tmp_path,
-        row(1),
+        row(1, route="balancer"),
         row(2, delay_us=300, verdict="stale"),
         row(2, delay_us=10_000, attempt=2, verdict="stale"),
         row(2, delay_us=20_100, attempt=3, started_us=2_500_000),
@@ -52,6 +52,7 @@ def test_first_reads_count_by_delay_and_what_was_read_again_says_how_long_it_too
     kind = "issue-introspect"
     assert found.reads == {(kind, 0, "fresh"): 1, (kind, 0, "stale"): 1, (kind, 6, "stale"): 1, (kind, 0, "failed"): 1}
     assert found.at_once == {(kind, "fresh"): 1, (kind, "stale"): 1, (kind, "failed"): 1}
+    assert found.balanced == {(kind, "fresh"): 1}
     assert found.pairs == {("a", "b", False): 1, ("a", "b", True): 1}
     assert (found.visible_us, found.unseen) == ({kind: (20_100,)}, {kind: 1})
 

@@ -77,6 +77,31 @@ def test_every_step_of_every_workload_is_walked(
     assert "eyJ" not in called.out
 
 
+def test_nodes_and_the_steps_of_probes_are_checked_too(
+    issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One node serves, the other does not; each probe is walked from its first step to its last."""
+    path = scenario(tmp_path, issuer)
+    nodes = f"{{near: {issuer.rstrip('/')}, far: 'http://127.0.0.1:9'}}"
+    more = "workloads: {access: [issue]}\nprobes: {kinds: [issue-introspect, double-refresh]}\n"
+    text = path.read_text().replace("timeout: 5s", f"timeout: 5s, nodes: {nodes}")
+    path.write_text(text + more, encoding="utf-8")
+    called = call(capsys, "check", path, "--only", "there")
+    assert called.code == 1
+    lines = [line for line in called.out.splitlines() if not line.startswith("      ")]
+    assert [line.split()[:2] for line in lines[-6:]] == [
+        ["issuer", "near"],
+        ["issuer", "far"],
+        ["issue-introspect", "issue"],
+        ["issue-introspect", "introspect"],
+        ["double-refresh", "issue"],
+        ["double-refresh", "refresh"],
+    ]
+    assert [line.endswith("  ok") for line in lines[-4:]] == [True] * 4
+    assert f"ok  {issuer.rstrip('/')}" in lines[-6]
+    assert "connection" in lines[-5]
+
+
 def test_a_topology_that_is_down_fails_alone(issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The others are checked all the same, and the exit code says that not all is well."""
     called = call(capsys, "check", scenario(tmp_path, issuer), "--only", "gone", "--only", "there")

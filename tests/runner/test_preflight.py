@@ -318,3 +318,27 @@ def test_what_cannot_be_verified_is_said_to_be_so(server: Server, token: str, jw
     endpoints = Endpoints(server.url, f"{server.url}token", jwks)
     with Preflight(server.url, target(), Path()) as preflight:
         assert preflight.verify(Tokens(token), endpoints) == said
+
+
+def test_a_probe_s_steps_are_given_time_to_be_seen(server: Server) -> None:
+    """The refresh is tried again where the node does not know the token yet; a workload's step is not."""
+    unknown = document({"error": "invalid_token", "error_description": "x was not found"}, 401)
+    server.answers["/token"] = in_turn(document(TOKENS), unknown, document(TOKENS), document(TOKENS), unknown)
+    with Preflight(server.url, target(), Path()) as preflight:
+        patient, _ = preflight.walk(ready(server, "refresh"), is_patient=True)
+        hasty, _ = preflight.walk(ready(server, "refresh"))
+    assert [step.outcome for step in patient] == [Outcome.OK, Outcome.OK]
+    assert [step.outcome for step in hasty] == [Outcome.OK, Outcome.STALE_READ]
+
+
+def test_a_node_that_does_not_serve_is_named_before_the_load(server: Server) -> None:
+    """Anything but a server error at the path of the discovery document will do."""
+    server.answers[DISCOVERY] = in_turn(text(404, "no"), text(502, "bad gateway"))
+    url = server.url.rstrip("/")
+    with Preflight("https://iam.example.org/", target(), Path()) as preflight:
+        preflight.reach({"near": url})
+        with pytest.raises(TrialFailedError) as caught:
+            preflight.reach({"far": url})
+        assert str(caught.value) == f"target.nodes.far does not serve: GET {url}{DISCOVERY}: status 502."
+        with pytest.raises(TrialFailedError, match=r"target\.nodes\.gone does not serve: GET http://127\.0\.0\.1:9/"):
+            preflight.reach({"gone": "http://127.0.0.1:9"})

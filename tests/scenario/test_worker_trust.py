@@ -87,6 +87,7 @@ def test_the_token_endpoint_counts_like_the_issuer() -> None:
     [
         ({"proxy": "http://proxy.example:3128"}, "http://proxy.example:3128"),
         ({"resolve": {"iam.example.org": ["192.0.2.7", "2001:db8::7"]}}, "https://192.0.2.7:443"),
+        ({"nodes": {"site-a": "https://a.example.org:8443"}}, "https://a.example.org:8443"),
     ],
 )
 def test_a_proxy_and_pinned_addresses_count_like_the_issuer(target: dict[str, Any], url: str) -> None:
