@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,8 @@ class Lab:
         return done.stdout
 
 
-def lab_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*LAB, *arguments], capture_output=True, text=True, timeout=120, check=False)
+def lab_command(*arguments: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*before, *LAB, *arguments], capture_output=True, text=True, timeout=120, check=False)
 
 
 def inside_processes(supervisor: int) -> set[int]:
@@ -121,6 +121,7 @@ def skip_without_tun() -> None:
 def short_directory() -> Iterator[Path]:
     """Below /tmp itself: the paths of sockets must be short, and pytest's own directories are not."""
     directory = Path(tempfile.mkdtemp(prefix="iam-lab-test-", dir="/tmp"))
+    directory.chmod(0o711)
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
 
@@ -130,12 +131,13 @@ def lab_up(short_directory: Path, unmeasured: None) -> Iterator[Callable[..., La
     """Brings labs up, and ends all of them after the module."""
     directories: list[Path] = []
 
-    def up(**topology: Any) -> Lab:
-        directory = short_directory / str(len(directories))
+    def up(before: Sequence[str] = (), **topology: Any) -> Lab:
+        directory = short_directory / ("home" if before else "") / str(len(directories))
         file = short_directory / f"{len(directories)}.json"
         directories.append(directory)
         file.write_text(json.dumps(topology), encoding="utf-8")
-        done = lab_command("up", str(file), "--background", "--observe", "--port", "0", "--directory", str(directory))
+        up_there = ("up", str(file), "--background", "--observe", "--port", "0", "--directory", str(directory))
+        done = lab_command(*up_there, before=before)
         assert done.returncode == 0, done.stdout + done.stderr
         state = read_lab_state(directory)
         assert state is not None

@@ -26,6 +26,7 @@ from tests.lab.conftest import (
     skip_without_tun,
     wait_until,
 )
+from tests.lab.ordinary_user import as_ordinary_user
 
 LabUp = Callable[..., Lab]
 OWN_PROGRAM = {
@@ -91,6 +92,21 @@ def test_a_killed_launcher_takes_everything_with_it(lab_up: LabUp) -> None:
     wait_until(lambda: not processes & set(running()), "every process has ended")
     assert not networks & {link_of(pid, "net") for pid in running()}
     assert "No lab is running" in lab.run("status").stdout
+
+
+def test_an_ordinary_user_has_a_lab_as_root_of_a_user_namespace(lab_up: LabUp, short_directory: Path) -> None:
+    """Two sites with latency between them, without any rights: by TUN where that is open to all, else by packets."""
+    before = as_ordinary_user(short_directory / "home")
+    if subprocess.run([*before, "unshare", "--user", "--net", "true"], check=False).returncode != 0:
+        pytest.skip("this machine lets ordinary users make no namespaces; `iam-loadtest lab doctor` says why")
+    lab = lab_up(before, frontends=[1, 1], link={"rtt": "5ms"})
+    supervisor = lab.processes()[1]
+    assert Path(f"/proc/{supervisor}").stat().st_uid != 0
+    assert link_of(supervisor, "user") != link_of(os.getpid(), "user")
+    assert [lab.token(node).status_code for node in lab.state.nodes] == [200, 200]
+    rtt_ms = lab.state.rtt_ms["1-2"]
+    assert rtt_ms is not None
+    assert rtt_ms >= 4.9
 
 
 def test_the_balancer_takes_turns_and_names_the_frontend(galera: Lab) -> None:
