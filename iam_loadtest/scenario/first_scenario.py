@@ -139,8 +139,9 @@ def _first_token(answers: Answers) -> Iterator[str]:
     if answers.refresh_by == "password":
         yield f"  issue_for_user: {{grant: password, client: subject, scope: {scope}, label: issue}}"
     elif answers.refresh_by == "code":
-        redirect = json.dumps(answers.redirect_uri)
-        yield f"  login_page: {{request: login_page, client: subject, scope: {scope}, redirect_uri: {redirect}}}"
+        keys = {"request": "login_page", "client": "subject", "scope": scope}
+        asked = {"redirect_uri": json.dumps(answers.redirect_uri), **_consent(answers)}
+        yield f"  login_page: {{{_pairs({**keys, **asked})}}}"
         yield "  login: {request: login}"
         yield "  redeem: {grant: authorization_code, client: subject}"
     elif answers.refresh_by == "device":
@@ -152,6 +153,12 @@ def _first_token(answers: Answers) -> Iterator[str]:
         yield f"  exchange_offline: {{grant: token_exchange, client: actor, scope: {scope}, label: exchange}}"
     elif answers.refresh_by == "file":
         yield "  take: {request: pre_issued}  # the next token of target.refresh_tokens"
+
+
+def _consent(answers: Answers) -> dict[str, str]:
+    """Strict providers give offline_access where consent is asked for (OpenID Connect Core section 11)."""
+    is_needed = answers.profile == "generic" and "offline_access" in answers.scope.split()
+    return {"extra": "{prompt: consent}"} if is_needed else {}
 
 
 _BEGINS: dict[RefreshBy, Sequence[str]] = {

@@ -32,10 +32,16 @@ from tests.providers.caller import (
     used_refresh_token,
     wrong_secret,
 )
-from tests.providers.under_test import UnderTest, check_walks_every_workload, run_equals_the_server_s_own_log
+from tests.providers.under_test import (
+    UnderTest,
+    check_walks_every_workload,
+    init_writes_a_scenario_that_works,
+    run_equals_the_server_s_own_log,
+)
 
 pytestmark = pytest.mark.provider
 
+ACTOR = ("--actor", "actor", "--actor-auth", "post", "--actor-proof", "KEYCLOAK_ACTOR_SECRET")
 STALE, REFUSED, BROKEN = Outcome.STALE_READ, Outcome.REFUSED, Outcome.SERVER_ERROR
 
 
@@ -48,7 +54,8 @@ class Admin:
         secret = under_test.running.admin["KEYCLOAK_MANAGER_SECRET"]
         form = {"grant_type": "client_credentials", "client_id": "manager", "client_secret": secret}
         answer = requests.post(f"{issuer}/protocol/openid-connect/token", data=form, timeout=60).json()
-        self._headers = {"Authorization": f"Bearer {answer['access_token']}"}
+        self.token: str = answer["access_token"]
+        self._headers = {"Authorization": f"Bearer {self.token}"}
 
     def call(self, method: str, path: str, document: object = None) -> Any:
         answer = requests.request(method, self._base + path, headers=self._headers, json=document, timeout=60)
@@ -106,6 +113,11 @@ def userinfo_without_session(caller: Caller) -> Asked:
     return caller.userinfo(of_an_ended_session(caller).access_token)
 
 
+def test_init_writes_a_scenario_that_works(keycloak_server: UnderTest) -> None:
+    """Keycloak is recognised; the first refresh token is had by password."""
+    init_writes_a_scenario_that_works(keycloak_server, "--refresh-by", "password", *ACTOR)
+
+
 def test_check_walks_every_workload(keycloak_server: UnderTest) -> None:
     """The three token workloads, introspection, userinfo, revocation and the login pages; tokens verify."""
     check_walks_every_workload(keycloak_server)
@@ -157,6 +169,23 @@ def test_the_profile_says_what_its_refusals_come_to(
     asked = situation(Caller(keycloak_server))
     assert (asked.outcome, asked.status) == (expected, status), asked.detail
     assert said in asked.detail
+
+
+def test_users_are_made_and_removed_by_their_marker(keycloak_server: UnderTest) -> None:
+    """Three users who can log in; afterwards they are gone, and those of the realm are not."""
+    admin, issuer = Admin(keycloak_server), keycloak_server.running.issuer
+    options = ("--admin-token", "ADMIN_TOKEN", "--marker", "live-test")
+    made = keycloak_server.call("users", "make", issuer, *options, "--count", 3, ADMIN_TOKEN=admin.token)
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert len(admin.call("GET", "/users?username=loadtest_")) == 3
+    users = {"file": str(keycloak_server.directory / "users.csv")}
+    scenario = keycloak_server.write_scenario("made", users=users, trials_of=["refresh"])
+    checked = keycloak_server.call("check", scenario)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    cleaned = keycloak_server.call("users", "clean", issuer, *options, "--yes", ADMIN_TOKEN=admin.token)
+    assert cleaned.returncode == 0, cleaned.stdout + cleaned.stderr
+    assert admin.call("GET", "/users?username=loadtest_") == []
+    assert len(admin.call("GET", "/users?username=test_100&exact=true")) == 1
 
 
 def test_a_killed_database_is_a_server_error(keycloak_server: UnderTest) -> None:

@@ -17,11 +17,21 @@ from tests.providers.caller import (
     used_refresh_token,
     wrong_secret,
 )
-from tests.providers.under_test import UnderTest, check_walks_every_workload, run_equals_the_server_s_own_log
+from tests.providers.under_test import (
+    UnderTest,
+    check_walks_every_workload,
+    init_writes_a_scenario_that_works,
+    run_equals_the_server_s_own_log,
+)
 
 pytestmark = pytest.mark.provider
 
 STALE, REFUSED = Outcome.STALE_READ, Outcome.REFUSED
+
+
+def test_init_writes_a_scenario_that_works(nanoidp_server: UnderTest) -> None:
+    """Without an actor, since it has no token exchange."""
+    init_writes_a_scenario_that_works(nanoidp_server, "--refresh-by", "password", "--actor", "none")
 
 
 def test_check_walks_every_workload(nanoidp_server: UnderTest) -> None:

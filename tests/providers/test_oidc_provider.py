@@ -22,11 +22,23 @@ from tests.providers.caller import (
     used_refresh_token,
     wrong_secret,
 )
-from tests.providers.under_test import UnderTest, check_walks_every_workload, run_equals_the_server_s_own_log
+from tests.providers.under_test import (
+    UnderTest,
+    check_walks_every_workload,
+    init_writes_a_scenario_that_works,
+    run_equals_the_server_s_own_log,
+)
 
 pytestmark = pytest.mark.provider
 
+ACTOR = ("--actor", "actor", "--actor-auth", "post", "--actor-proof", "OIDC_PROVIDER_ACTOR_SECRET")
+CALLBACK = "http://localhost:4000/callback"
 STALE, REFUSED = Outcome.STALE_READ, Outcome.REFUSED
+
+
+def test_init_writes_a_scenario_that_works(oidc_provider_server: UnderTest) -> None:
+    """The first refresh token is had by the pages: login, consent, code."""
+    init_writes_a_scenario_that_works(oidc_provider_server, "--refresh-by", "code", "--redirect-uri", CALLBACK, *ACTOR)
 
 
 def test_check_walks_every_workload(oidc_provider_server: UnderTest) -> None:

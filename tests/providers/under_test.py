@@ -74,17 +74,32 @@ class UnderTest:
         with Preflight(self.running.issuer, self.scenario().target, self.directory) as preflight:
             return preflight.discover()
 
-    def call(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def call(self, *arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
         """The command line beside the provider."""
         return subprocess.run(
             [sys.executable, "-m", "iam_loadtest", *map(str, arguments)],
             cwd=self.directory,
-            env=self.environ,
+            env={**self.environ, **environ},
             capture_output=True,
             text=True,
             timeout=280,
             check=False,
         )
+
+
+def init_writes_a_scenario_that_works(under_test: UnderTest, *options: str) -> None:
+    """From the issuer's URL alone and what it cannot know: exit code 0 says that every step of it was good."""
+    variable = under_test.name.replace("-", "_").upper()
+    clients = ("--access", "access", "--access-auth", "basic", "--access-proof", f"{variable}_ACCESS_SECRET")
+    subject = ("--subject", "subject", "--subject-auth", "post", "--subject-proof", f"{variable}_SUBJECT_SECRET")
+    password = under_test.running.environ[f"{variable}_USERS_PASSWORD"]
+    (under_test.directory / "first.csv").write_text(f"username,password\ntest_100,{password}\n", encoding="utf-8")
+    users = ("--users-file", "first.csv")
+    issuer = under_test.running.issuer
+    done = under_test.call("init", issuer, "--no-ask", "--output", "first.yaml", *clients, *subject, *users, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = (under_test.directory / "first.yaml").read_text(encoding="utf-8")
+    assert not any(secret in written + done.stdout + done.stderr for secret in _secrets(under_test))
 
 
 def check_walks_every_workload(under_test: UnderTest) -> None:

@@ -56,6 +56,22 @@ def test_every_way_gives_a_scenario_that_loads(refresh_by: RefreshBy, has_access
     assert {"discovery", "jwks"} <= set(scenario.workloads)
 
 
+@pytest.mark.parametrize(
+    ("profile", "scope", "extra"),
+    [
+        ("generic", "openid offline_access", {"prompt": "consent"}),
+        ("generic", "openid profile", {}),
+        ("keycloak", "openid offline_access", {}),
+    ],
+)
+def test_a_strict_provider_is_asked_for_consent_to_offline_access(
+    profile: str, scope: str, extra: dict[str, str]
+) -> None:
+    """OpenID Connect Core section 11: without it oidc-provider leaves offline_access, and the refresh token, out."""
+    scenario = read(replace(FULL, refresh_by="code", profile=profile, scope=scope))
+    assert scenario.steps["login_page"].extra == extra
+
+
 def test_secrets_are_references_and_names_are_quoted() -> None:
     scenario = read(replace(FULL, refresh_by="password"))
     assert scenario.clients["access"].key == SecretRef(file="a.pem")
