@@ -181,10 +181,10 @@ def test_what_was_seen_before_makes_no_difference(answers: list[tuple[bytes, boo
         found = reader.recognise(data, 7, "else")
         try:
             reader.feed(data)
+            said = (reader.status, reader.body(), reader.backend or "else", reader.retry_after, reader.location)
         except TransportFailureError:
             assert found is None
         else:
-            said = (reader.status, reader.body(), reader.backend or "else", reader.retry_after, reader.location)
             assert found is None or (found.status, found.body, found.backend, found.retry_after, found.location) == said
             assert found is None or (reader.complete and reader.keep_alive and not reader.set_cookies)
 
