@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from iam_loadtest.cli import cli
+from iam_loadtest.results.probe import ProbeKind
 from iam_loadtest.runner.run import choose
 from iam_loadtest.scenario.client import Client, Users
 from iam_loadtest.scenario.demand import Demand
@@ -164,6 +165,15 @@ def test_the_study_on_the_lab_has_every_setup_and_tells_them_apart() -> None:
     assert {(factors["frontends"], factors["clusters"]) for factors in recorded} == {(1, 1), (3, 1), (5, 2)}
     far = {(factors["database"], factors["latency_ms"], factors["network"]) for factors in recorded[3:]}
     assert far == set(product(("replication", "galera"), (0, 30), ("direct", "wireguard")))
+
+
+def test_the_scenario_of_consistency_takes_two_minutes_and_every_reading_probe() -> None:
+    """On every topology, with refresh tokens that work once."""
+    scenario = load_scenario(SCENARIOS / "consistency.yaml", environ={})
+    assert make_plan(scenario).total_s <= 120
+    assert set(scenario.probes_of("consistency")) == set(ProbeKind) - {ProbeKind.DOUBLE_CODE}
+    labs = [topology for topology in scenario.topologies.values() if isinstance(topology, LabTopology)]
+    assert [lab.settings.rotate_refresh_tokens for lab in labs] == [True] * 3
 
 
 def test_the_ci_scenario_takes_a_minute_and_has_objectives() -> None:
