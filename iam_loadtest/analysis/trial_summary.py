@@ -16,6 +16,7 @@ from iam_loadtest.analysis.part import Part, PartCounter, all_requests
 from iam_loadtest.analysis.probe import TrialProbes, read_probes
 from iam_loadtest.analysis.recovery import Recovery, read_recoveries
 from iam_loadtest.analysis.rows import Rows, UnreadableSamplesError, read_rows
+from iam_loadtest.analysis.server import ServerView, read_server_view
 from iam_loadtest.analysis.server_count import count_cautions
 from iam_loadtest.analysis.stale_read import FollowedUp, read_followed_up
 from iam_loadtest.analysis.steadiness import Steadiness, SteadinessCounter
@@ -39,7 +40,7 @@ class TrialSummary:
     all of them together. ``steadiness`` is how throughput and p95 went over the window.
     ``distribution`` is that of the successful chains; ``backends`` is empty where answers name none; ``followed_up``
     are its stale reads that were sent again. ``probes`` is None where none ran; ``recoveries`` are what clients saw of
-    its faults.
+    its faults, ``servers`` what its servers said of themselves.
     """
 
     trial: Trial
@@ -57,6 +58,7 @@ class TrialSummary:
     followed_up: tuple[FollowedUp, ...] = ()
     probes: TrialProbes | None = None
     recoveries: tuple[Recovery, ...] = ()
+    servers: ServerView = ServerView()  # noqa: RUF009  a frozen value
     order: int = 0
 
     @property
@@ -124,6 +126,7 @@ def _summary(path: Path, trial: Trial, step_order: Sequence[str], halves: Steadi
         followed_up=read_followed_up(path.parent),
         probes=read_probes(path.parent, trial.marks),
         recoveries=read_recoveries(path.parent, trial),
+        servers=read_server_view(path.parent, trial.marks),
     )
 
 

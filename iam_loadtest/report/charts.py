@@ -19,6 +19,7 @@ from iam_loadtest.report.forest_chart import forest_figure
 from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.metric import HEADLINE, NAME_OF, Metric
 from iam_loadtest.report.palette import Look, looks
+from iam_loadtest.report.servers import server_charts
 from iam_loadtest.report.share_charts import backend_chart, failure_chart
 from iam_loadtest.report.stale_reads import stale_chart
 from iam_loadtest.report.text import quoted, with_range
@@ -41,6 +42,7 @@ def all_charts(summary: RunSummary, comparisons: Sequence[Comparison]) -> list[C
             *_steps(summary),
             *backend_chart(summary),
             *timeline_charts(summary),
+            *server_charts(summary),
         ]
     )
 

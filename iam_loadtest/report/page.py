@@ -28,6 +28,8 @@ from iam_loadtest.report.inline_svg import inline_svg
 from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.objectives import judged, objective_table
 from iam_loadtest.report.palette import CARD, INK, LINE, MUTED, SERIES, SERIES_DARK, SHADE, looks
+from iam_loadtest.report.recovery import recovery_table
+from iam_loadtest.report.servers import server_table
 from iam_loadtest.report.stale_reads import stale_read_table
 from iam_loadtest.report.table import Table
 
@@ -118,6 +120,9 @@ def _context(summary: RunSummary, comparisons: Sequence[Comparison], charts: lis
         "failures": tables.failure_table(summary),
         "stale_reads": stale_read_table(summary),
         "detail_charts": [chart for chart in charts if chart.name == "step_p95"],
+        "recovery": recovery_table(summary),
+        "server_charts": [chart for chart in charts if chart.name.startswith("servers")],
+        "servers": server_table(summary),
         "timeline_charts": [chart for chart in charts if chart.name.startswith("timeline")],
         "topologies": _sections(summary),
         "trials": tables.trial_table(summary),

@@ -12,6 +12,7 @@ MUTED = "#59636e"
 LINE = "#d1d9e0"
 SHADE = "#eef2f6"
 CARD = "#ffffff"
+FAULT = "#b3261e"
 
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7b5ea7", "#6e7781")
 MARKERS = ("o", "s", "^", "D", "v", "P")

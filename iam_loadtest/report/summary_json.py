@@ -13,6 +13,7 @@ from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.analysis.trial_summary import TrialSummary
 from iam_loadtest.report.consistency_files import consistency_document
 from iam_loadtest.report.findings_json import findings_document, rounded, steadiness_document
+from iam_loadtest.report.recovery import recovery_document
 
 SUMMARY_FORMAT = 1
 _RATES = ("throughput_per_s", "attempted_per_s")
@@ -44,6 +45,7 @@ def summary_document(summary: RunSummary, comparisons: Sequence[Comparison]) -> 
         "comparisons": [comparison_document(one) for one in comparisons],
         **findings_document(summary),
         **consistency_document(summary),
+        "recovery": recovery_document(summary),
         "trials": [_trial(one) for one in summary.trials],
     }
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from iam_loadtest.analysis.timeline import Timeline
 from iam_loadtest.analysis.trial_summary import TrialSummary
 from iam_loadtest.report.chart_style import LINE_STYLES, Frame, add_axes, new_figure, shortened
-from iam_loadtest.report.palette import MUTED, SHADE, Look
+from iam_loadtest.report.palette import MUTED, Look
+from iam_loadtest.report.trial_marks import mark_faults, mark_window
 
 HEIGHT_IN = {"requests/s": 0.72, "p95 ms": 0.58, "failed/s": 0.42}
 SMALL_GAP_IN = 0.1
@@ -67,7 +68,10 @@ def _dress(axes: Axes, name: str, longest_s: float, highest: float) -> None:
 
 
 def _draw(axes: Axes, name: str, look: Look, trials: Sequence[TrialSummary]) -> None:
-    _mark_window(axes, trials)
+    whole = next((one.trial for one in trials if one.window_s), None)
+    if whole is not None:
+        mark_window(axes, whole)
+        mark_faults(axes, whole, with_words=name == "requests/s")
     for trial in trials:
         if trial.timeline:
             width_s, values = _series(trial.timeline, name)
@@ -76,12 +80,3 @@ def _draw(axes: Axes, name: str, look: Look, trials: Sequence[TrialSummary]) -> 
             style = LINE_STYLES[(trial.trial.trial - 1) % len(LINE_STYLES)]
             colour = look.colour if trial.is_counted else MUTED
             axes.plot(middles_s, heights, color=colour, linewidth=1.0, linestyle=style)
-
-
-def _mark_window(axes: Axes, trials: Sequence[TrialSummary]) -> None:
-    marks = next((one.trial.marks for one in trials if one.window_s), None)
-    if marks is None or marks.window_start_us is None or marks.window_end_us is None:
-        return
-    axes.axvspan(marks.window_start_us / 1e6, marks.window_end_us / 1e6, color=SHADE, linewidth=0, zorder=0)
-    if marks.ramp_end_us is not None:
-        axes.axvline(marks.ramp_end_us / 1e6, color=MUTED, linewidth=0.7, linestyle=":")

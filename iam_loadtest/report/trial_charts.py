@@ -59,6 +59,8 @@ def timeline_charts(summary: RunSummary) -> Iterator[Chart]:
             "Solid, dashed, dotted: trial 1, 2, 3; grey lines do not count. Shaded: measured window; "
             f"dotted upright: end of the ramp. Load: {load_words(summary)}."
         )
+        if any(one.trial.faults for cell in cells for one in cell.trials):
+            caption = f"{caption} Red: faults, as the first trial met them."
         alt = f"{title}, one line per trial for {listed([cell.topology for cell in cells])}, measured window shaded."
         note = (
             "Steady lines inside the shaded window are what the figures rest on; a slope or a hole there is a caution."

@@ -1,0 +1,130 @@
+"""Recovery by hand: ten requests a second, one fault, and what a client with a stopwatch would say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from iam_loadtest.analysis.recovery import Recovery, combine_recoveries, read_recoveries
+from iam_loadtest.results.fault import FaultRecord
+from iam_loadtest.results.sample import Sample
+from iam_loadtest.results.trial import Trial, WindowMarks
+from tests.analysis.samples import row, trial, write_rows
+
+S = 1_000_000
+MARKS = WindowMarks(0, 10 * S, 40 * S, 41 * S)
+USUAL_US = 50_000
+
+
+def fault(at_s: float, number: int = 0, kind: str = "kill") -> FaultRecord:
+    return FaultRecord(number, kind, "database-1", "database-1", started_us=int(at_s * S))
+
+
+def steady(first_s: float, last_s: float, latency_us: int = USUAL_US, outcome: str = "ok") -> list[Sample]:
+    """Ten requests a second, the first one at the beginning."""
+    count = round((last_s - first_s) * 10)
+    return [row(int(first_s * S) + i * 100_000, "issue", latency_us, outcome) for i in range(count)]
+
+
+def seen(directory: Path, rows: list[Sample], *faults: FaultRecord) -> tuple[Recovery, ...]:
+    one: Trial = trial(marks=MARKS)
+    return read_recoveries(write_rows(directory, rows), Trial(**{**one.__dict__, "faults": faults}))
+
+
+def test_an_outage_is_told_from_the_fault_on(tmp_path: Path) -> None:
+    """Killed at 20 s; refused until 24 s, then answered in 200 ms for two seconds, then as before.
+
+    40 requests fail, ten of them without an answer. The first one that succeeds is sent at 24 s and complete after
+    0.2 s. Successes stop with the request of 19.9 s, complete before the fault. From the seventh second on p95 is as
+    it was.
+    """
+    rows = [
+        *steady(10, 20),
+        *steady(20, 23, 1_000, "server_error"),
+        *steady(23, 24, 1_000, "connect_error"),
+        *steady(24, 26, 200_000),
+        *steady(26, 40),
+    ]
+    (one,) = seen(tmp_path, rows, fault(20))
+    assert (one.at_s, one.watched_s) == (10.0, 20.0)
+    assert (one.requests, one.failed, one.lost) == (200, 40, 10)
+    assert one.first_success_s == pytest.approx(4.2)
+    assert one.longest_gap_s == pytest.approx(4.2)
+    assert (one.p95_limit_ms, one.p95_back_s) == (50.0, 6.0)
+
+
+def test_a_lucky_second_is_not_back(tmp_path: Path) -> None:
+    """As before at 21 s and 22 s, slow at 23 s, as before from 24 s on."""
+    rows = [*steady(10, 20), *steady(20, 21, 300_000), *steady(21, 23), *steady(23, 24, 300_000), *steady(24, 40)]
+    (one,) = seen(tmp_path, rows, fault(20))
+    assert one.p95_back_s == 4.0
+    assert one.failed == 0
+
+
+def test_few_quick_answers_among_many_refusals_are_not_back(tmp_path: Path) -> None:
+    """Four successes a second where there used to be ten, however quick."""
+    rows = [*steady(10, 20), *[r for r in steady(20, 40, 1_000) if r.started_us // 100_000 % 10 < 4]]
+    (one,) = seen(tmp_path, rows, fault(20))
+    assert one.p95_back_s is None
+    assert one.p95_limit_ms == 50.0
+
+
+def test_what_the_fault_catches_on_its_way_is_not_usual(tmp_path: Path) -> None:
+    """Sent at 19.95 s and complete five seconds later: the limit stays at 50 ms."""
+    rows = sorted([*steady(10, 20), row(19_950_000, "issue", 5 * S), *steady(20, 40)])
+    (one,) = seen(tmp_path, rows, fault(20))
+    assert one.p95_limit_ms == 50.0
+
+
+def test_a_fault_is_watched_until_the_next_one(tmp_path: Path) -> None:
+    """Killed at 20 s, started again at 30 s: failures from 32 s on belong to the second fault."""
+    rows = [*steady(10, 32), *steady(32, 34, 1_000, "timeout"), *steady(34, 40)]
+    first, second = seen(tmp_path, rows, fault(20), fault(30, 1, "restart"))
+    assert (first.watched_s, first.failed, first.p95_back_s) == (10.0, 0, 0.0)
+    assert (second.watched_s, second.failed, second.lost) == (10.0, 20, 20)
+    assert second.longest_gap_s == pytest.approx(2.1)
+
+
+def test_what_never_comes_back_is_none(tmp_path: Path) -> None:
+    """No success after the fault: the gap lasts to the end of the window."""
+    (one,) = seen(tmp_path, [*steady(10, 20), *steady(20, 40, 1_000, "server_error")], fault(20))
+    assert (one.first_success_s, one.p95_back_s, one.longest_gap_s) == (None, None, 20.0)
+
+
+def test_a_fault_soon_after_the_window_began_has_nothing_to_be_held_against(tmp_path: Path) -> None:
+    """Four seconds before it are too few."""
+    (one,) = seen(tmp_path, steady(10, 40), fault(14.5))
+    assert (one.p95_limit_ms, one.p95_back_s) == (None, None)
+    assert one.first_success_s is not None
+
+
+def test_rows_of_whole_chains_are_no_requests(tmp_path: Path) -> None:
+    rows = sorted([*steady(10, 40), row(21 * S, "workflow", 1_000, "timeout")])
+    (one,) = seen(tmp_path, rows, fault(20))
+    assert (one.requests, one.failed) == (200, 0)
+
+
+def test_late_arrivals_are_complete_when_they_are(tmp_path: Path) -> None:
+    """In the open model latency counts from the intended start; the answer came 50 ms after the request was sent."""
+    rows = [*steady(10, 20), row(22 * S, "issue", USUAL_US, late_us=3 * S)]
+    (one,) = seen(tmp_path, rows, fault(20))
+    assert one.first_success_s == pytest.approx(2.05)
+
+
+def test_no_faults_no_recoveries(tmp_path: Path) -> None:
+    assert seen(tmp_path, steady(10, 40)) == ()
+
+
+def test_trials_are_put_together_fault_by_fault(tmp_path: Path) -> None:
+    """The first answer comes 50 ms after 22 s, or 300 ms after 24 s; the second trial stays slow."""
+    rows = [
+        [*steady(10, 20), *steady(20, 22, 1_000, "timeout"), *steady(22, 40)],
+        [*steady(10, 20), *steady(20, 24, 1_000, "timeout"), *steady(24, 40, 300_000)],
+    ]
+    trials = [seen(tmp_path / str(number), own, fault(20)) for number, own in enumerate(rows)]
+    (one,) = combine_recoveries(trials)
+    assert (one.words, one.trials, one.not_back) == ("kill database-1", 2, 1)
+    assert one.longest_gap_s.values == pytest.approx((2.05, 4.3))
+    assert (one.failed.minimum, one.failed.maximum) == (20, 40)
+    assert one.p95_back_s.values == (2.0,)
