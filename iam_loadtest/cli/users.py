@@ -12,6 +12,7 @@ from iam_loadtest.cli.options import counted, scenario_argument
 
 if TYPE_CHECKING:
     from iam_loadtest.runner.directory import Directory
+    from iam_loadtest.scenario.model import Scenario
 
 _PROVIDERS = ("indigo-iam", "keycloak")
 
@@ -119,27 +120,57 @@ def clean(dry_run: bool, yes: bool, **admin: Any) -> None:
     click.echo(f"{found} removed.")
 
 
+def _session_options(function: Any) -> Any:
+    for option in (
+        click.option(
+            "--tokens-file",
+            type=click.Path(path_type=Path),
+            default=Path("tokens.csv"),
+            show_default=True,
+            help="Where the refresh tokens are, for a scenario's target.refresh_tokens.",
+        ),
+        click.option("--topology", help="Where.  [default: the first]"),
+        click.option(
+            "--workload", help="Whose steps before its first refresh are taken.  [default: the first that has one]"
+        ),
+        scenario_argument(),
+    ):
+        function = option(function)
+    return function
+
+
 @users.command()
-@scenario_argument()
-@click.option("--workload", help="Whose steps before its first refresh are taken.  [default: the first that has one]")
-@click.option("--topology", help="Where.  [default: the first]")
-@click.option(
-    "--tokens-file",
-    type=click.Path(path_type=Path),
-    default=Path("tokens.csv"),
-    show_default=True,
-    help="Where the refresh tokens are written, for a scenario's target.refresh_tokens.",
-)
+@_session_options
 def sessions(scenario: Path, workload: str | None, topology: str | None, tokens_file: Path) -> None:
     """Log every user of SCENARIO in once, and keep the refresh tokens for steps with request: pre_issued."""
+    from iam_loadtest.runner.pre_issue import pre_issue  # noqa: PLC0415  not needed for --help
+
+    where = _session_place(scenario, workload, topology)
+    made = pre_issue(*where, scenario.parent, tokens_file, _counting("made"))
+    click.echo(f"{counted(made, 'session')} made: {tokens_file}")
+
+
+@users.command("end-sessions")
+@_session_options
+def end_sessions(scenario: Path, workload: str | None, topology: str | None, tokens_file: Path) -> None:
+    """Revoke the refresh tokens that `users sessions` has had for SCENARIO, and remove their file."""
+    from iam_loadtest.runner.pre_issue import end_sessions as end_all  # noqa: PLC0415  not needed for --help
+
+    where = _session_place(scenario, workload, topology)
+    ended = end_all(*where, scenario.parent, tokens_file, _counting("ended"))
+    click.echo(f"{counted(ended, 'session')} ended; {tokens_file} is removed.")
+
+
+def _session_place(path: Path, workload: str | None, topology: str | None) -> tuple[Scenario, str, str, str]:
+    """The scenario, a topology whose sessions last, its issuer, and the workload; raises UserError."""
     from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
     from iam_loadtest.flow.need import require_what_is_needed  # noqa: PLC0415  not needed for --help
-    from iam_loadtest.runner.pre_issue import first_refreshing, pre_issue  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.runner.pre_issue import first_refreshing  # noqa: PLC0415  not needed for --help
     from iam_loadtest.scenario.load_file import load_scenario  # noqa: PLC0415  not needed for --help
     from iam_loadtest.scenario.topology import UrlTopology  # noqa: PLC0415  not needed for --help
 
-    noun = load_scenario(scenario)
-    require_what_is_needed(noun, str(scenario), scenario.parent)
+    noun = load_scenario(path)
+    require_what_is_needed(noun, str(path), path.parent)
     name = topology or next(iter(noun.topologies))
     where = noun.topologies.get(name)
     if not isinstance(where, UrlTopology):
@@ -147,15 +178,13 @@ def sessions(scenario: Path, workload: str | None, topology: str | None, tokens_
     chosen = workload or first_refreshing(noun)
     if chosen not in noun.workloads:
         raise UserError(f"--workload {chosen}: must be one of: {', '.join(noun.workloads)}.")
-    say = _counting()
-    made = pre_issue(noun, name, where.issuer, chosen, scenario.parent, tokens_file, say)
-    click.echo(f"{counted(made, 'session')} made: {tokens_file}")
+    return noun, name, where.issuer, chosen
 
 
-def _counting() -> Callable[[int, int], None]:
+def _counting(what: str) -> Callable[[int, int], None]:
     def say(done: int, total: int) -> None:
         if done % 100 == 0 or done == total:
-            _say(f"{done} of {total} sessions made")
+            _say(f"{done} of {total} sessions {what}")
 
     return say
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.flow.prepare import ReadyWorkload, prepare_chain
-from iam_loadtest.flow.token_pool import COLUMN
+from iam_loadtest.flow.chain import ChainStep, Held, UserLogin
+from iam_loadtest.flow.classify import classifier_for
+from iam_loadtest.flow.message import Request
+from iam_loadtest.flow.prepare import ReadyWorkload, client_credentials, prepare_chain
+from iam_loadtest.flow.ready_step import ready_step
+from iam_loadtest.flow.token_pool import COLUMN, USED_SUFFIX
 from iam_loadtest.oidc.grant import Grant
+from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.runner.failure import TrialFailedError
-from iam_loadtest.runner.preflight import Preflight, failed_step
+from iam_loadtest.runner.preflight import CheckedStep, Preflight, failed_step
 from iam_loadtest.runner.provision import read_csv, write_private_csv
 from iam_loadtest.scenario.model import Scenario
+from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.workload import Workload
 
 COLUMNS = ("username", COLUMN)
@@ -50,6 +57,63 @@ def pre_issue(
     return len(missing)
 
 
+def end_sessions(
+    scenario: Scenario,
+    topology: str,
+    issuer: str,
+    workload: str,
+    directory: Path,
+    tokens_file: Path,
+    say: Callable[[int, int], None],
+) -> int:
+    """Revoke each refresh token of the file by the client that refreshes it, then remove the file; how many there were.
+
+    Raises UserError at the first that is refused: the file stays, and a token may be revoked twice (RFC 7009).
+    """
+    rows = read_csv(tokens_file, COLUMNS)
+    client = _refreshing_client(scenario, workload)
+    with Preflight(issuer, scenario.target_of(topology), directory) as preflight:
+        endpoints = _usable(preflight.discover)
+        credentials = client_credentials(scenario.clients[client], endpoints, directory)
+        step = Step(request=RequestKind.REVOKE, client=client, token="refresh_token")  # noqa: S106  the kind of a token
+        revoke = ready_step("revoke", step, credentials, endpoints)
+        classifier = classifier_for(scenario.profile, scenario.error_rules)
+        for number, row in enumerate(rows, 1):
+            known = _Known("known", "known", "known", row[COLUMN])
+            steps = (known, revoke)
+            checked, _ = _usable(
+                partial(preflight.walk, ReadyWorkload("revoke", steps, [UserLogin(row["username"], "")], classifier))
+            )
+            _refuse_failed(row["username"], checked)
+            say(number, len(rows))
+    tokens_file.unlink()
+    tokens_file.with_name(tokens_file.name + USED_SUFFIX).unlink(missing_ok=True)
+    return len(rows)
+
+
+@dataclass(frozen=True)
+class _Known(ChainStep):
+    """A refresh token that is there."""
+
+    token: str = field(repr=False)
+
+    def begin(self, held: Held, user: UserLogin) -> Request | None:  # noqa: ARG002  it is theirs
+        held.refresh_token = self.token
+        return None
+
+    def request(self, held: Held, user: UserLogin) -> Request:
+        raise NotImplementedError
+
+
+def _refreshing_client(scenario: Scenario, workload: str) -> str:
+    """Who refreshes in a workload: a token is revoked by its own client."""
+    for name in scenario.workloads[workload].chain:
+        step = scenario.steps[name]
+        if step.grant is Grant.REFRESH_TOKEN and step.client:
+            return step.client
+    raise UserError(f"workload {workload} has no refresh; name one whose tokens these are.")
+
+
 def first_refreshing(scenario: Scenario) -> str:
     """The first workload that has a refresh after other steps; raises UserError where there is none."""
     for name, noun in scenario.workloads.items():
@@ -79,12 +143,16 @@ def _until_refresh(scenario: Scenario, workload: str) -> tuple[str, ...]:
 def _token(preflight: Preflight, ready: ReadyWorkload) -> str:
     name = ready.users[0].username
     checked, tokens = _usable(lambda: preflight.walk(ready))
-    reason = failed_step(checked)
-    if reason is not None:
-        raise UserError(f"user {name}: {reason}; correct that and call it again, it goes on from here.")
+    _refuse_failed(name, checked)
     if tokens is None or not tokens.refresh_token:
         raise UserError(f"user {name}: no refresh token came back; add offline_access to the scope of the step.")
     return tokens.refresh_token
+
+
+def _refuse_failed(name: str, checked: list[CheckedStep]) -> None:
+    reason = failed_step(checked)
+    if reason is not None:
+        raise UserError(f"user {name}: {reason}; correct that and call it again, it goes on from here.")
 
 
 def _usable(ask: Callable[[], Result]) -> Result:

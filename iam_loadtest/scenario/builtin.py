@@ -85,6 +85,7 @@ READY_WORKLOADS: Final[dict[str, Any]] = {
     "revoke": ["issue", "revoke", "introspect_revoked"],
     "discovery": ["discovery"],
     "jwks": ["jwks"],
+    "login_page": ["login_page"],
     "login": ["login_page", "login", "redeem"],
     "device": ["device", "approve", "redeem_device"],
     "cern": ["issue_for_service", "exchange_offline", "refresh_exchanged"],

@@ -190,6 +190,14 @@ workloads: {{refresh: [issue, refresh]}}
         use = use.replace("steps:\n", "steps:\n  take: {request: pre_issued}\n") + "target: {refresh_tokens: own.txt}\n"
         (tmp_path / "use.yaml").write_text(use)
         checked = call(capsys, "check", "use.yaml")
+        (tmp_path / "tokens.csv").write_text("username,refresh_token\ntest_100," + tokens[0] + "\n")
+        ended = call(capsys, "users", "end-sessions", "make.yaml")
+        (tmp_path / "own.txt").write_text(tokens[0])
+        (tmp_path / "own.txt.used").unlink()
+        gone = call(capsys, "check", "use.yaml")
+    assert (ended.code, ended.out) == (0, "1 session ended; tokens.csv is removed.\n")
+    assert not (tmp_path / "tokens.csv").exists()
+    assert gone.code == 1, "the token is worth nothing any more"
     assert checked.code == 0, checked.out + checked.err
     assert "refresh      refresh" in checked.out
     assert not any(token in checked.out + made.out + made.err for token in tokens)
