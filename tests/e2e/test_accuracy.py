@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
+from iam_loadtest.load.kernel import waited_us
 from iam_loadtest.results.json_file import write_json
 from iam_loadtest.results.trial import TrialStatus
 from iam_loadtest.runner.load_processes import run_load
@@ -21,9 +24,10 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 PERCENTS = (50, 80, 95)
 TOLERANCE_US, TOLERANCE_SHARE = 1000, 0.02
 ATTEMPTS = 4
+USERS = 4
 QUIET_US = 1500
 """Where the server's own timers end later than this (they count in milliseconds), other work had the cores for longer
-than what is to be shown, and a trial shows nothing: it is repeated. A miss on a quiet machine fails at once."""
+than what is to be shown."""
 ENOUGH_REQUESTS = 100_000
 MAX_TRIALS = 6
 
@@ -63,10 +67,36 @@ def run_trial(directory: Path, issuer: str, **load: object) -> pd.DataFrame:
     return rows[rows.step != "workflow"]
 
 
-def is_quiet(truth_us: Sequence[int], planned_p50_us: int, planned_p95_us: int) -> bool:
+@dataclass(frozen=True)
+class Measured:
+    """A trial: latencies as the samples have them and as the server's log has them, and what others took from both.
+
+    ``taken_us`` is the time in which worker and server were ready to run and had no core.
+    """
+
+    samples_us: list[int]
+    truth_us: list[int]
+    taken_us: float
+
+    def is_disturbed(self, planned_us: tuple[int, int]) -> bool:
+        """Whether a miss may be the work of others: such a trial shows nothing. A miss of any other trial is ours."""
+        return not is_on_time(self.truth_us, *planned_us) or is_explained(self.samples_us, self.truth_us, self.taken_us)
+
+
+def is_on_time(truth_us: Sequence[int], planned_p50_us: int, planned_p95_us: int) -> bool:
     """Whether the server held answers back as long as planned, and little longer."""
     late_us = (percentile_us(truth_us, 50) - planned_p50_us, percentile_us(truth_us, 95) - planned_p95_us)
     return max(late_us) <= QUIET_US
+
+
+def is_explained(samples_us: Sequence[int], truth_us: Sequence[int], taken_us: float) -> bool:
+    """Whether the time without a core is enough for what the samples have in excess of a millisecond and more.
+
+    A millisecond in which a process cannot run delays each request in flight by a millisecond at most, and each user
+    has one. A recorder that blocks the loop makes requests late without that: its process has its core.
+    """
+    late_us = [ours - true for ours, true in zip(sorted(samples_us), sorted(truth_us), strict=True)]
+    return min(late_us) >= -TOLERANCE_US and USERS * taken_us >= sum(one for one in late_us if one > TOLERANCE_US)
 
 
 @pytest.mark.alone
@@ -80,23 +110,34 @@ def test_percentiles_of_the_samples_are_the_server_s_own(
     for attempt in range(ATTEMPTS):
         directory = tmp_path / f"attempt{attempt}"
         directory.mkdir()
-        samples_us, truth_us = measured(directory, schedule)
-        found = misses(samples_us, truth_us)
+        trial = measured(directory, schedule)
+        found = misses(trial.samples_us, trial.truth_us)
         if not found:
             return
-        assert not is_quiet(truth_us, *planned_us), found
-    pytest.skip(f"other work had the cores in each of {ATTEMPTS} trials, the server's own timers were late: {found}")
+        assert trial.is_disturbed(planned_us), f"{found}; others had the cores for {trial.taken_us:.0f} us"
+    pytest.skip(f"other work had the cores in each of {ATTEMPTS} trials: {found}")
 
 
-def measured(directory: Path, schedule: str) -> tuple[list[int], list[int]]:
-    """Latencies of a trial of four seconds as the samples have them, and as the server's log has them."""
+def measured(directory: Path, schedule: str) -> Measured:
+    """A trial of four seconds."""
     with null_server(directory, "--delay-schedule", schedule) as server:
-        load = {"users": 4, "spawn_rate_per_s": 4, "warm_up": 0, "duration": 4, "cool_down": 0, "workers": 1}
+        of_server = Path(f"/proc/{server.process.pid}/schedstat")
+        before_us, stolen_s = waited_us(of_server), psutil.cpu_times().steal
+        load = {"users": USERS, "spawn_rate_per_s": 4, "warm_up": 0, "duration": 4, "cool_down": 0, "workers": 1}
         rows = run_trial(directory / "trial", server.issuer, **load)
         truth_us = [answered_us - arrived_us for arrived_us, answered_us in server.log()]
+        server_us = (waited_us(of_server) or 0) - (before_us or 0)
+        stolen_us = (psutil.cpu_times().steal - stolen_s) * 1e6
     assert len(rows) == len(truth_us)
     assert set(rows.outcome) == {"ok"}
-    return list(rows.latency_us), truth_us
+    worker_us = worker_waited_us(directory / "trial" / "generator.csv")
+    return Measured(list(rows.latency_us), truth_us, worker_us + server_us + stolen_us)
+
+
+def worker_waited_us(generator_csv: Path) -> float:
+    """How long the worker was ready to run without a core, by its own record: a row is a second."""
+    rows = pd.read_csv(generator_csv, dtype={"worker": str})
+    return float(rows[rows.worker == "0"].wait_percent.sum() * 1e4)
 
 
 def test_the_comparison_finds_what_it_is_to_find() -> None:
@@ -112,8 +153,17 @@ def test_the_comparison_finds_what_it_is_to_find() -> None:
 
 def test_a_busy_machine_shows_in_the_server_s_own_timers() -> None:
     """Up to a millisecond late is how they count; six of a hundred that are 2 ms late are somebody else's work."""
-    assert is_quiet([20_900] * 100, 20_000, 20_000)
-    assert not is_quiet([20_900] * 94 + [22_000] * 6, 20_000, 20_000)
+    assert is_on_time([20_900] * 100, 20_000, 20_000)
+    assert not is_on_time([20_900] * 94 + [22_000] * 6, 20_000, 20_000)
+
+
+def test_a_generator_that_is_late_by_itself_is_not_excused() -> None:
+    """Ten of a hundred requests 4 ms late are 40 ms: four users had to lose 10 ms of a core for that, no less."""
+    truth_us = [20_000] * 100
+    late_us = [20_500] * 90 + [24_000] * 10
+    assert misses(late_us, truth_us)
+    assert Measured(late_us, truth_us, taken_us=10_000).is_disturbed((20_000, 20_000))
+    assert not Measured(late_us, truth_us, taken_us=9_000).is_disturbed((20_000, 20_000))
 
 
 def test_every_request_that_the_server_counted_is_a_row(tmp_path: Path) -> None:
