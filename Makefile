@@ -21,22 +21,26 @@ help: ## list the targets
 
 install: $(INSTALLED) ## make the virtual environment and install the package
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with make PYTHON=python3.12")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
-$(INSTALLED_DEV): $(INSTALLED)
+# With everything that the package itself needs: who tests first installs once.
+$(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[mysql,redis,dev]'
-	@touch $@
+	@touch $(INSTALLED) $@
 
 demo: $(INSTALLED) ## run the quick matrix on the built-in IAM and write its report
 	$(BIN)/iam-loadtest run $(SCENARIO)
 
 test: $(INSTALLED_DEV) ## run the tests, with coverage of the package
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -m "not alone and not provider" --numprocesses $(TEST_PROCESSES) --dist loadfile --durations 20
+	$(BIN)/python -m coverage run -m pytest -m "not alone and not provider" --numprocesses $(TEST_PROCESSES) --dist loadfile \
+	  --no-loadscope-reorder --durations 20
 	$(BIN)/python -m coverage run -m pytest -m alone tests/e2e
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --fail-under=90 --skip-covered --sort=cover

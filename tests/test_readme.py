@@ -1,12 +1,10 @@
-"""Every command and every scenario that the README shows is run as it stands."""
+"""Every command and every scenario that the README shows is run as it stands (see test_readme_pipeline, too)."""
 
 from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,39 +14,14 @@ import requests
 import yaml
 
 from iam_loadtest.scenario.load_file import parse_scenario
+from tests.readme import PIPELINE, README, ROOT, RUN_BY_CI, SERVES, commands, make_checkout, run_for_real, run_in
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
-
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BUILT_IN_IAM = "http://127.0.0.1:8490/"
-RUN_BY_CI = {"make demo", "make test"}
-SERVES = {
-    ".venv/bin/iam-loadtest iam": BUILT_IN_IAM + "health",
-    ".venv/bin/locust -f locustfiles/mixed.py --web-host 127.0.0.1": "http://127.0.0.1:8089/",
-}
-
-
-def commands() -> list[str]:
-    """The commands of the README's shell blocks, comments taken off, in their order."""
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line]
-
-
-def run_for_real() -> list[str]:
-    return [command for command in commands() if command not in RUN_BY_CI and command not in SERVES]
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what the README's commands need, with .venv/bin standing for this Python's programs."""
-    copy = tmp_path_factory.mktemp("checkout")
-    for name in ("scenarios", "locustfiles"):
-        shutil.copytree(ROOT / name, copy / name)
-    (copy / ".venv").mkdir()
-    (copy / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
-    return copy
+    return make_checkout(tmp_path_factory.mktemp("checkout"))
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +59,13 @@ def test_the_two_commands_of_the_readme_are_what_ci_runs() -> None:
     assert set(steps) >= RUN_BY_CI
 
 
-def test_commands_that_serve_are_in_the_readme() -> None:
-    assert set(commands()) >= set(SERVES)
+def test_commands_with_a_test_of_their_own_are_in_the_readme() -> None:
+    assert set(commands()) >= {*SERVES, PIPELINE}
 
 
 @pytest.mark.parametrize("command", run_for_real())
 def test_a_command_of_the_readme_works(command: str, checkout: Path, built_in_iam: None) -> None:
-    done = subprocess.run(shlex.split(command), check=False, cwd=checkout, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    run_in(checkout, command)
 
 
 def test_the_web_ui_of_the_readme_answers(checkout: Path, built_in_iam: None) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import uuid
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import pytest
 
 from iam_loadtest.results.trial import TrialStatus
@@ -88,60 +85,6 @@ def test_no_file_of_a_run_holds_a_token_or_a_password(matrix: Workshop) -> None:
             assert b"password=" not in content, path
 
 
-def test_kill_9_of_the_runner_loses_the_trial_in_progress_alone_and_leaves_no_process(workshop: Workshop) -> None:
-    scenario = workshop.scenario(load={**LOAD, "duration": "2s"})
-    runner = workshop.start("run", scenario, "--only", "access", "--only", "refresh", "--quiet")
-    assert await_that(lambda: _finished(workshop) == 1 and _in_progress(workshop) == 1, 60)
-    runner.send_signal(signal.SIGKILL)
-    runner.communicate(timeout=20)
-    assert workshop.await_none_left() == []
-    run = workshop.run()
-    assert [trial.workload for trial in run.trials] == ["access"]
-    before = (run.trial_directory(run.trials[0]) / "trial.json").stat().st_mtime_ns
-
-    resumed = workshop.call("run", "--resume", run.directory, "--no-report")
-
-    assert resumed.returncode == 0, resumed.stderr
-    run = workshop.run()
-    assert [trial.workload for trial in run.trials] == ["access", "refresh"]
-    assert (run.trial_directory(run.trials[0]) / "trial.json").stat().st_mtime_ns == before
-    assert list(run.directory.rglob(".running-*")) == []
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_trial_keeps_it_marked_and_says_how_to_go_on(
-    workshop: Workshop, number: signal.Signals
-) -> None:
-    scenario = workshop.scenario(load={**LOAD, "duration": "60s"})
-    runner = workshop.start("run", scenario, "--only", "access", "--json-log")
-    assert runner.stdout is not None
-    assert any('"phase": "window"' in line for line in runner.stdout)
-    runner.send_signal(number)
-    _, err = runner.communicate(timeout=60)
-    run = workshop.run()
-    assert runner.returncode == 130
-    assert f"iam-loadtest run --resume {run.directory.relative_to(workshop.directory)}" in err
-    assert [(trial.status, trial.reason) for trial in run.trials] == [
-        (TrialStatus.INTERRUPTED, "interrupted by the user")
-    ]
-    assert len(pd.read_parquet(run.trial_directory(run.trials[0]) / "samples.parquet")) > 0
-    assert len(run.missing) == 1
-    assert workshop.await_none_left() == []
-
-
-def test_ctrl_c_in_the_after_trial_hook_keeps_the_trial_that_is_finished(workshop: Workshop) -> None:
-    scenario = workshop.scenario(
-        load={**LOAD, "duration": "0.5s", "trials": 2}, hooks={"after_trial": ["sh", "-c", "touch begun; sleep 2"]}
-    )
-    runner = workshop.start("run", scenario, "--only", "access", "--no-report", "--quiet")
-    assert await_that((workshop.directory / "begun").exists, 60)
-    runner.send_signal(signal.SIGINT)
-    _, err = runner.communicate(timeout=60)
-    assert runner.returncode == 130
-    assert "1 trial left to do. Go on with: iam-loadtest run --resume " in err
-    assert [trial.status for trial in workshop.run().trials] == [TrialStatus.OK]
-
-
 def test_resume_refuses_a_changed_scenario_and_names_the_difference(workshop: Workshop) -> None:
     scenario = workshop.scenario(load={**LOAD, "duration": "0.5s"})
     assert workshop.call("run", scenario, "--only", "access", "--no-report").returncode == 0
@@ -149,22 +92,6 @@ def test_resume_refuses_a_changed_scenario_and_names_the_difference(workshop: Wo
     refused = workshop.call("run", changed, "--resume", workshop.run().directory)
     assert refused.returncode == 1
     assert "load.users is 5, was 4" in refused.stderr
-
-
-def test_a_worker_killed_in_the_window_makes_the_trial_invalid_and_it_is_repeated(workshop: Workshop) -> None:
-    scenario = workshop.scenario(load={**LOAD, "duration": "8s"})
-    runner = workshop.start("run", scenario, "--only", "access", "--json-log", "--no-report")
-    assert runner.stdout is not None
-    assert any('"phase": "window"' in line for line in runner.stdout)
-    os.kill(_a_locust_worker(workshop), signal.SIGKILL)
-    runner.communicate(timeout=90)
-    trial, again = workshop.run().trials
-    assert runner.returncode == 0
-    assert trial.status is TrialStatus.INVALID
-    assert trial.reason is not None
-    assert "worker" in trial.reason
-    assert again.status is TrialStatus.OK, "an invalid trial is repeated once"
-    assert workshop.await_none_left() == []
 
 
 def test_secrets_do_not_appear_in_the_process_list(workshop: Workshop) -> None:
@@ -208,32 +135,6 @@ def test_a_failing_hook_fails_the_trial_with_its_last_words(workshop: Workshop) 
     (trial,) = workshop.run().trials
     assert done.returncode == 3
     assert trial.reason == "hook before_trial ended with exit code 7: no such cluster; see hooks.log."
-
-
-def _finished(workshop: Workshop) -> int:
-    return len(list(workshop.reports.glob("*/trials/[0-9]*/trial.json")))
-
-
-def _in_progress(workshop: Workshop) -> int:
-    return len(list(workshop.reports.glob("*/trials/.running-*/progress.json")))
-
-
-def _a_locust_worker(workshop: Workshop) -> int:
-    for pid in workshop.processes():
-        if "--worker" in psutil.Process(pid).cmdline():
-            return pid
-    raise AssertionError("no Locust worker is running")
-
-
-def test_two_runners_do_not_share_a_run(workshop: Workshop) -> None:
-    scenario = workshop.scenario(load={**LOAD, "duration": "20s"})
-    first = workshop.start("run", scenario, "--only", "access", "--no-report")
-    assert await_that(lambda: _in_progress(workshop) == 1, 60)
-    second = workshop.call("run", "--resume", workshop.run().directory)
-    first.send_signal(signal.SIGTERM)
-    first.communicate(timeout=60)
-    assert second.returncode == 1
-    assert "another iam-loadtest is running this run" in second.stderr
 
 
 def test_a_run_directory_that_cannot_be_made_is_one_clear_line(workshop: Workshop) -> None:
