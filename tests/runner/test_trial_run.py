@@ -68,6 +68,7 @@ class PretendedLoad:
         self.ending = ending
         self.spec: TrialSpec | None = None
         self.external: ExternalWorkers | None = None
+        self.probe_users = 0
 
     def __call__(
         self,
@@ -76,8 +77,10 @@ class PretendedLoad:
         timeout_s: float,
         watch: Callable[[Progress], None],
         external: ExternalWorkers | None = None,
+        probe_users: int = 0,
+        _beside: Callable[[], None] | None = None,
     ) -> LoadResult:
-        self.spec, self.external = spec, external
+        self.spec, self.external, self.probe_users = spec, external, probe_users
         watch(Progress("window", 1.0, load.users))
         if isinstance(self.ending, BaseException):
             raise self.ending
