@@ -27,12 +27,12 @@ steps:
 workloads:
   access: [issue]
 load:
-  {users: 4, spawn_rate_per_s: 4, warm_up: 0s, duration: 1s, cool_down: 0s, workers: 1, limits: {loop_lag: 10s}}
+  {users: 4, spawn_rate_per_s: 4, warm_up: 0s, duration: 4s, cool_down: 0s, workers: 1, limits: {loop_lag: 10s}}
 """
 
 
 def test_assertions_are_counted_each_second_and_in_the_result_and_the_key_is_nowhere(tmp_path: Path, iam: str) -> None:
-    """Every request of the trial was signed for; the server checked each signature."""
+    """Every request of the trial was signed for. The window is long enough for health rows on a busy machine."""
     (tmp_path / "signs.json").write_text(json.dumps(demo_client_key()))
     processes = TrialProcesses(tmp_path, iam, workload="access", scenario=SCENARIO, users=4)
     try:
