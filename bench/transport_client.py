@@ -200,8 +200,8 @@ def main() -> None:
     gevent.sleep(WARM_UP_S)
     before, cpu_s, wall_s = served(url), time.process_time(), time.perf_counter()
     gevent.sleep(seconds)
-    cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
     requests = served(url) - before
+    cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
     failures = environment.stats.total.num_failures
     sys.stdout.write(json.dumps({"requests": requests, "cpu_s": cpu_s, "wall_s": wall_s, "failures": failures}))
     sys.stdout.flush()
