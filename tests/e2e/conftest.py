@@ -69,9 +69,9 @@ class Workshop:
             start_new_session=True,
         )
 
-    def call(self, *arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    def call(self, *arguments: object, patience_s: float = 120, **environ: str) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments, **environ)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=patience_s)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def run(self) -> Run:

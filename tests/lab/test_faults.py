@@ -42,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     scenario = workshop.scenario(
         topologies={"sites": topology}, workloads=["login"], load=load, target={"timeout": "4s"}
     )
-    done = workshop.call("run", scenario)
+    done = workshop.call("run", scenario, patience_s=400)
     assert done.returncode == 0, done.stdout + done.stderr
     assert workshop.await_none_left() == []
     return workshop.run()
