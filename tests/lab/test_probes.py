@@ -67,7 +67,7 @@ def probing(lab: Lab, kind: ProbeKind) -> Probing:
 
 
 def run_one(probes: Probing) -> list[ProbeRow]:
-    runner = probes.open_user(lambda _: None)
+    runner = probes.open_user(lambda *_: None)
     assert runner.run_one()
     runner.close()
     return [ProbeRow(*row) for row in probes.take()["rows"]]
