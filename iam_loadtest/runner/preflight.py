@@ -32,6 +32,7 @@ from iam_loadtest.units import format_duration
 _POLL_S = 0.2
 _HEALTH_TRY_S = 5.0
 _PATIENT_S = 5.0
+_OF_REPLICATION = (Outcome.STALE_READ, Outcome.WRITE_CONFLICT)
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ class Preflight:
     def walk(self, workload: ReadyWorkload, is_patient: bool = False) -> tuple[list[CheckedStep], Tokens | None]:
         """Every step of the workload once, up to the first that fails, and the last tokens.
 
-        Patient, it sends a request again for some seconds where a node does not know yet what it is asked about.
+        Patient, it sends a request again for some seconds where a node does not know yet what it is asked about, or
+        rolled the write back: that is what a trial measures, and no reason against it.
         """
         checked: list[CheckedStep] = []
         last: list[Tokens] = []
@@ -130,7 +132,7 @@ class Preflight:
             response = self._client.send(request)
             latency_s = time.perf_counter() - started
             judged = workload.classifier.judge(request, response, latency_s)
-            if judged.outcome is Outcome.STALE_READ and time.perf_counter() < patient_until:
+            if judged.outcome in _OF_REPLICATION and time.perf_counter() < patient_until:
                 time.sleep(_POLL_S)
                 return exchange(request if request.renew is None else request.renew())
             sent = shown_request(request.method, request.url, request.headers, request.body)

@@ -208,7 +208,7 @@ def preflight_trial(context: TrialContext, planned: PlannedTrial, issuer: str) -
                 workload = prepare_workload(context.scenario, chain, endpoints, secrets_directory, target=target)
             except UserError as error:
                 raise TrialFailedError(str(error)) from error
-            checked, tokens = preflight.walk(workload)
+            checked, tokens = preflight.walk(workload, is_patient=True)
             reason = failed_step(checked)
             if reason is not None:
                 raise TrialFailedError(f"before the load, {reason}.")

@@ -320,10 +320,13 @@ def test_what_cannot_be_verified_is_said_to_be_so(server: Server, token: str, jw
         assert preflight.verify(Tokens(token), endpoints) == said
 
 
-def test_a_probe_s_steps_are_given_time_to_be_seen(server: Server) -> None:
-    """The refresh is tried again where the node does not know the token yet; a workload's step is not."""
+def test_a_trial_s_steps_are_given_time_to_be_seen_those_of_check_are_not(server: Server) -> None:
+    """The refresh is tried again where the node does not know the token yet, or rolled its write back."""
+    rolled_back = document({"error": "server_error", "error_description": "Deadlock found", "db_errno": 1213}, 500)
     unknown = document({"error": "invalid_token", "error_description": "x was not found"}, 401)
-    server.answers["/token"] = in_turn(document(TOKENS), unknown, document(TOKENS), document(TOKENS), unknown)
+    server.answers["/token"] = in_turn(
+        document(TOKENS), unknown, rolled_back, document(TOKENS), document(TOKENS), unknown
+    )
     with Preflight(server.url, target(), Path()) as preflight:
         patient, _ = preflight.walk(ready(server, "refresh"), is_patient=True)
         hasty, _ = preflight.walk(ready(server, "refresh"))
