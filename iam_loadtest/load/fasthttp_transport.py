@@ -60,7 +60,9 @@ class FastHttpTransport:
             if expired is not limit:
                 raise
             return Response(0, failure=Outcome.TIMEOUT, detail=self._too_late())
-        except BaseException:
+        except (
+            BaseException
+        ):  # a user that is killed meanwhile too: its connection is in no known state; it is raised again
             self.close()
             raise
 

@@ -96,7 +96,9 @@ class HttpTransport:
         except TransportFailureError as failure:
             self._forget(link)
             return Response(failure.status, failure=failure.outcome, detail=failure.detail)
-        except BaseException:
+        except (
+            BaseException
+        ):  # a user that is killed meanwhile too: its connection is in no known state; it is raised again
             self._forget(link)
             raise
 

@@ -136,9 +136,9 @@ def test_requests_under_way_at_the_stop_are_answered(tmp_path: Path) -> None:
         form = b"grant_type=client_credentials&client_id=x&client_secret=y"
         head = b"POST /token HTTP/1.1\r\nHost: iam\r\nContent-Length: %d\r\n\r\n" % len(form)
         connection.sendall(head + form[:10])
-        time.sleep(0.1)
+        time.sleep(0.1)  # lets the server read the first part: the request is then one that is under way
         iam.process.terminate()
-        time.sleep(0.2)
+        time.sleep(0.2)  # lets the signal arrive before the rest of the request does
         connection.sendall(form[10:])
         assert connection.recv(4096).startswith(b"HTTP/1.1 401")
         assert iam.process.wait(5) == 0

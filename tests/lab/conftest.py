@@ -94,7 +94,7 @@ def wait_until(condition: Callable[[], bool], what: str, within_s: float = 10.0)
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {within_s:.0f}s: {what}"
-        time.sleep(0.02)
+        time.sleep(0.02)  # polls the state of other processes
 
 
 def skip_where_missing(*programs: str, galera: bool = False) -> None:

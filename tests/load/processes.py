@@ -46,7 +46,7 @@ def eventually(is_so: Callable[[], Any], limit_s: float = 60.0) -> Any:
     deadline = time.monotonic() + limit_s
     while not (found := is_so()):
         assert time.monotonic() < deadline, f"not so within {limit_s} s"
-        time.sleep(0.05)
+        time.sleep(0.05)  # polls the state of other processes
     return found
 
 

@@ -100,7 +100,7 @@ def test_a_timer_that_ends_while_sending_waits_is_wound_up_again(pair: tuple[Con
     assert connection.receive() == b"first"
 
     def read_late() -> None:
-        time.sleep(0.2)
+        time.sleep(0.2)  # the fault itself: a peer that reads late
         left = len(BIG)
         while left:
             left -= len(theirs.recv(65_536))

@@ -102,7 +102,7 @@ def full_queue(address: str, port: int) -> Iterator[None]:
         for one in waiting:
             one.setblocking(False)
             one.connect_ex((address, port))
-        time.sleep(0.05)
+        time.sleep(0.05)  # lets the kernel put them into the queue that is to be full
         yield
         for one in waiting:
             one.close()

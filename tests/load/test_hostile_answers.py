@@ -310,7 +310,7 @@ class Script:
         while read_request(connection):
             for piece in self.pieces:
                 connection.sendall(piece)
-                time.sleep(self.pause_s)
+                time.sleep(self.pause_s)  # the fault itself: an answer that drips
             if self.ends:
                 return
 
@@ -412,7 +412,7 @@ def threads_ended_and_bytes_used(work: Callable[[], object]) -> int:
     tracemalloc.start()
     try:
         work()
-        time.sleep(0.05)
+        time.sleep(0.05)  # lets the server's threads end, whose memory is not the client's
         kept = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, threading.__file__)])
         return sum(trace.size for trace in kept.traces)
     finally:

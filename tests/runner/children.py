@@ -31,7 +31,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
     while not condition():
         if time.monotonic() >= deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(0.02)  # polls the state of other processes
     return True
 
 

@@ -100,7 +100,7 @@ def test_a_signal_ends_the_worker_processes_and_is_no_error(
 
     def signal_once_up() -> None:
         while not (tmp_path / "up").exists():
-            time.sleep(0.02)
+            time.sleep(0.02)  # polls a process that is starting
         os.kill(os.getpid(), number)
 
     with socket.create_server(("127.0.0.1", 0)) as master:

@@ -24,7 +24,7 @@ async def ask_address(address: str, network: str | None, question: bytes) -> str
     opened.setblocking(False)
     try:
         await asyncio.get_running_loop().sock_connect(opened, (host, int(port)))
-    except BaseException:
+    except BaseException:  # a cancelled question too: nobody else closes the socket; it is raised again
         opened.close()
         raise
     return await _exchange(*await asyncio.open_connection(sock=opened), question)
