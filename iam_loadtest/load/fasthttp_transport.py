@@ -60,9 +60,7 @@ class FastHttpTransport:
             if expired is not limit:
                 raise
             return Response(0, failure=Outcome.TIMEOUT, detail=self._too_late())
-        except (
-            BaseException
-        ):  # a user that is killed meanwhile too: its connection is in no known state; it is raised again
+        except BaseException:  # a user that is killed too: the connection's state is unknown; it is raised again
             self.close()
             raise
 

@@ -96,9 +96,7 @@ class HttpTransport:
         except TransportFailureError as failure:
             self._forget(link)
             return Response(failure.status, failure=failure.outcome, detail=failure.detail)
-        except (
-            BaseException
-        ):  # a user that is killed meanwhile too: its connection is in no known state; it is raised again
+        except BaseException:  # a user that is killed too: the connection's state is unknown; it is raised again
             self._forget(link)
             raise
 
