@@ -4,7 +4,8 @@
 
 Beside it stands what the same core offers in the closed model, measured in the same round: both are the work of one
 process with its requests sent, judged, recorded and reported to Locust. The share of the core that the process was
-given says whether the machine was quiet: where it is far below what the requests need, other work was measured.
+given says whether the machine was quiet: where it is far below what the requests need, other work was measured. On a
+virtual machine the last column says how much of the core its host took away meanwhile: an arrival cannot start then.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def line(rate: float, arrivals: str, one: dict[str, float]) -> str:
     return (
         f"{arrivals:12}{rate:>10,.0f}{one['ended'] / one['seconds']:>12,.0f}{100 * one['late_share']:>15.2f} %"
         f"{one['p50_us'] / 1000:>12.2f}{one['p999_us'] / 1000:>12.2f}{cost_us:>16}{core:>12.0f} %"
+        f"{100 * one['stolen_s'] / one['seconds']:>12.1f} %"
     )
 
 
@@ -65,7 +67,7 @@ def table(base: dict[str, float], found: list[tuple[float, str, dict[str, float]
     capacity = base["requests"] / base["cpu_s"]
     title = (
         f"{'arrivals':12}{'offered/s':>10}{'ended/s':>12}{'late or dropped':>17}{'late p50 ms':>12}{'p99.9 ms':>12}"
-        f"{'CPU us/arrival':>16}{'of a core':>14}"
+        f"{'CPU us/arrival':>16}{'of a core':>14}{'host took':>14}"
     )
     goals = [
         f"  goal {GOAL_PER_S:,}/s with at most {100 * GOAL_LATE_SHARE:g} % over 5 ms late, {arrivals}: "

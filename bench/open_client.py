@@ -9,7 +9,9 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from iam_loadtest.load.users import TokenUser  # isort: skip  locust patches what is imported after it
 
@@ -62,6 +64,16 @@ def begin(environment: Environment, setup: LoadSetup) -> tuple[LoadSession, list
     return holder.session, taken
 
 
+def stolen_s(core: int) -> float:
+    """Seconds in which the host of this machine ran something else on the core; 0 where that cannot be known."""
+    with suppress(OSError):
+        for line in Path("/proc/stat").read_text().splitlines():
+            name, *ticks = line.split()
+            if name == f"cpu{core}":
+                return int(ticks[7]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
 def percentile(values: list[int], permille: int) -> int:
     return sorted(values)[-(-permille * len(values) // 1000) - 1]
 
@@ -79,18 +91,18 @@ def main() -> None:
     window = (start_us + int(WARM_UP_S * 1e6), start_us + int((WARM_UP_S + seconds) * 1e6))
     session.begin_arrivals(Arrive(start_us, *window, "bench"))
     gevent.sleep(WARM_UP_S)
-    cpu_s = time.process_time()
+    cpu_s, taken_s = time.process_time(), stolen_s(core)
     gevent.sleep(seconds)
-    cpu_s = time.process_time() - cpu_s
+    cpu_s, taken_s = time.process_time() - cpu_s, stolen_s(core) - taken_s
     assert session.dispatcher is not None
     session.dispatcher.close()
     gevent.sleep(0.5)
     taken.append(session.recorder.take())
     rows = [row for packed in taken if packed for row in unpack(packed).rows()]
     late_us = [row.late_us for row in rows if row.step == "issue" and window[0] <= row.started_us < window[1]]
-    found = {"p50_us": percentile(late_us, 500), "p999_us": percentile(late_us, 999), "cpu_s": cpu_s}
-    failures = environment.stats.total.num_failures
-    sys.stdout.write(json.dumps({**session.dispatcher.counts(), **found, "seconds": seconds, "failures": failures}))
+    found = {"p50_us": percentile(late_us, 500), "p999_us": percentile(late_us, 999), "seconds": seconds}
+    costs = {"cpu_s": cpu_s, "stolen_s": taken_s, "failures": environment.stats.total.num_failures}
+    sys.stdout.write(json.dumps({**session.dispatcher.counts(), **found, **costs}))
     sys.stdout.flush()
     os._exit(0)
 

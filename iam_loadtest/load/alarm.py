@@ -77,7 +77,8 @@ class FileAlarm:
         if self._file < 0:
             raise OSError(ctypes.get_errno(), "no timer")
         self._spec = _TimerSpec()
-        self._watcher = get_hub().loop.io(self._file, _READABLE)
+        loop = get_hub().loop
+        self._watcher = loop.io(self._file, _READABLE, priority=loop.MAXPRI)  # before any answer that came meanwhile
         self._watcher.start(self._ring)
 
     def set(self, moment_us: int) -> None:

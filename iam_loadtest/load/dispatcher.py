@@ -1,7 +1,9 @@
 """Hands arrivals of the open model to free users, and counts those that were late or came to nothing.
 
 A user takes one arrival at a time and runs its chain with the tokens that it holds: an arrival leases a user and its
-tokens together, so no two arrivals ever use one chain of tokens. Free users are taken in turn, longest free first.
+tokens together, so no two arrivals ever use one chain of tokens. Free users are taken in turn, longest free first;
+only a user that comes free when an arrival is due already takes it itself, so that what a stall of the process has left
+behind leaves at once, and not after every answer that came meanwhile.
 """
 
 from __future__ import annotations
@@ -103,10 +105,12 @@ class Dispatcher:
 
     def take(self) -> int:
         """The intended start of the arrival that the calling user is to run now; waits for one."""
-        if self._waiting:
-            self._drop_expired(self._clock())
-        due_us = self._waiting.popleft() if self._waiting else self._await_arrival()
-        if self._clock() - due_us > LATE_US and due_us in self._window:
+        now = self._clock()
+        due_us = self._due_already(now)
+        if due_us is None:
+            due_us = self._await_arrival()
+            now = self._clock()
+        if now - due_us > LATE_US and due_us in self._window:
             self.tally.late += 1
         return due_us
 
@@ -150,6 +154,21 @@ class Dispatcher:
             self._offer(due_us)
             due_us = next(self._dues_us, None)
         self._next_us = due_us
+
+    def _due_already(self, now: int) -> int | None:
+        """The earliest arrival that no user has yet, unless it is too late for it; None where none is due."""
+        if self._waiting:
+            self._drop_expired(now)
+            if self._waiting:
+                return self._waiting.popleft()
+        while self._alarm is not None and self._next_us is not None and self._next_us <= now:
+            due_us, self._next_us = self._next_us, next(self._dues_us, None)
+            if due_us in self._window:
+                self.tally.offered += 1
+            if now - due_us <= self._late_limit_us:
+                return due_us
+            self._drop(due_us)
+        return None
 
     def _offer(self, due_us: int) -> None:
         is_counted = due_us in self._window

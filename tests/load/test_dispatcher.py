@@ -124,6 +124,17 @@ def test_closing_drops_what_waits_and_what_was_due_and_hands_out_nothing_more() 
     assert (tally.offered, tally.dropped) == (2, 2)
 
 
+def test_a_user_that_comes_free_takes_what_is_due_at_once_and_not_what_is_too_late() -> None:
+    """Of arrivals at 10, 20, 30 and 60, the clock at 35 and a limit of 20: the first is dropped, the last not due."""
+    clock = Clock()
+    dispatcher = Dispatcher(20, clock)
+    dispatcher.start(iter((10, 20, 30, 60)), ArrivalWindow(0))
+    clock.now = 35
+    assert [dispatcher.take(), dispatcher.take()] == [20, 30]
+    assert (dispatcher.tally.offered, dispatcher.tally.dropped) == (3, 1)
+    dispatcher.close()
+
+
 def test_a_schedule_is_kept_by_the_clock_not_by_what_came_of_it() -> None:
     """Each user takes 5 ms of 20 ms arrivals: all 10 start in order, none before its time."""
     origin_us = now_us() + 5_000
