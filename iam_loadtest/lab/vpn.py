@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from iam_loadtest.errors import UserError
@@ -15,6 +16,10 @@ _MTU = 1420
 _PORT = 51820
 _CONTROL = Path("/run/wireguard")
 _READY_WITHIN_S = 10.0
+_HANDSHAKE_WITHIN_S = 30.0
+"""WireGuard tries a handshake that was lost again after 5 s."""
+_KEEPALIVE_S = 25
+"""As WireGuard's own advice has it."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,21 @@ class _TunnelEnd:
 
 
 def build_tunnel(cluster: int, ends: tuple[LinkEnd, LinkEnd], logs: Path) -> list[Server]:
-    """Send what goes over a link through a tunnel in it; the processes where the kernel has no WireGuard."""
+    """Send what goes over a link through a tunnel in it; the processes where the kernel has no WireGuard.
+
+    Only one end begins the handshake, and it is awaited: two that begin at once, as servers on both sides make them,
+    may lose both, which costs a server that starts then 5 s or more.
+    """
     wg = require_program("wg")
     names = (f"wg{cluster}a", f"wg{cluster}b")
     servers = [server for end, name in zip(ends, names, strict=True) for server in _device(end.router, name, logs)]
     sockets = {f"{name}": (_CONTROL / f"{name}.sock").exists for name in names if servers}
     await_all(sockets, servers, _READY_WITHIN_S)
     hub, spoke = (_with_keys(wg, end, name) for end, name in zip(ends, names, strict=True))
-    for own, other in ((hub, spoke), (spoke, hub)):
-        _connect(wg, own, other, _port(cluster))
+    _connect(wg, hub, spoke, _port(cluster))
+    _connect(wg, spoke, hub, _port(cluster), "persistent-keepalive", str(_KEEPALIVE_S))
+    handshakes = {f"the tunnel {end.device}": partial(_has_met, wg, end) for end in (hub, spoke)}
+    await_all(handshakes, servers, _HANDSHAKE_WITHIN_S)
     return servers
 
 
@@ -73,8 +84,16 @@ def _with_keys(wg: str, end: LinkEnd, device: str) -> _TunnelEnd:
     return _TunnelEnd(end, device, file, run([wg, "pubkey"], private).strip())
 
 
-def _connect(wg: str, own: _TunnelEnd, other: _TunnelEnd, port: int) -> None:
-    peer = ("peer", other.public_key, "allowed-ips", own.link.behind, "endpoint", f"{other.link.address}:{port}")
+def _has_met(wg: str, end: _TunnelEnd) -> bool:
+    """Whether the end has shaken hands with its peer: the time of the last one is 0 until then."""
+    with in_network(end.link.router):
+        return int(run([wg, "show", end.device, "latest-handshakes"]).split()[-1]) > 0
+
+
+def _connect(wg: str, own: _TunnelEnd, other: _TunnelEnd, port: int, *more: str) -> None:
+    """Give an end its key and its peer, with ``more`` said of the peer, and send through it what is for behind it."""
+    where = ("allowed-ips", own.link.behind, "endpoint", f"{other.link.address}:{port}", *more)
+    peer = ("peer", other.public_key, *where)
     with in_network(own.link.router):
         run([wg, "set", own.device, "private-key", own.private_key_file, "listen-port", str(port), *peer])
     lines = [f"link set {own.device} mtu {_MTU} up", f"route replace {own.link.behind} dev {own.device}"]
