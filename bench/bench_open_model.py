@@ -6,6 +6,8 @@ Beside it stands what the same core offers in the closed model, measured in the 
 process with its requests sent, judged, recorded and reported to Locust. The share of the core that the process was
 given says whether the machine was quiet: where it is far below what the requests need, other work was measured. On a
 virtual machine the last column says how much of the core its host took away meanwhile: an arrival cannot start then.
+The machine's own floor stands above the table: a loop that only looks at the clock, on the same core, and what
+share of the arrivals of the highest rate would have been late had each cost nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ def run(script: str, *arguments: object) -> dict[str, float]:
     if done.returncode:
         sys.exit(f"{script}: {done.stderr}")
     figures: dict[str, float] = json.loads(done.stdout)
-    if figures["failures"]:
+    if figures.get("failures"):
         sys.exit(f"{script}: {figures['failures']:.0f} requests failed\n{done.stderr}")
     return figures
 
@@ -51,6 +53,11 @@ def opened(server: NullNginx, rate: float, arrivals: str, core: int, options: ar
     return figures
 
 
+def floor(rate: float, core: int, options: argparse.Namespace) -> dict[str, float]:
+    """What a loop that sends nothing would have been late with."""
+    return run("clock_gaps.py", rate, options.seconds, core)
+
+
 def line(rate: float, arrivals: str, one: dict[str, float]) -> str:
     """One rate in a line."""
     cost_us = f"{1e6 * one['cpu_s'] / one['ended']:.1f}" if one["ended"] else "-"
@@ -62,8 +69,8 @@ def line(rate: float, arrivals: str, one: dict[str, float]) -> str:
     )
 
 
-def table(base: dict[str, float], found: list[tuple[float, str, dict[str, float]]]) -> str:
-    """The closed model's capacity, every rate, and whether the goal is met."""
+def table(base: dict[str, float], alone: dict[str, float], found: list[tuple[float, str, dict[str, float]]]) -> str:
+    """The closed model's capacity, the machine's floor, every rate, and whether the goal is met."""
     capacity = base["requests"] / base["cpu_s"]
     title = (
         f"{'arrivals':12}{'offered/s':>10}{'ended/s':>12}{'late or dropped':>17}{'late p50 ms':>12}{'p99.9 ms':>12}"
@@ -80,6 +87,8 @@ def table(base: dict[str, float], found: list[tuple[float, str, dict[str, float]
         [
             f"The open model on one core. Closed, it offers {capacity:,.0f} requests per CPU-second (it was given "
             f"{given:.0f} % of the core)",
+            f"A loop that sends nothing: {100 * alone['late_share']:.2f} % of {alone['rate_per_s']:,.0f}/s late, the "
+            f"longest gap {alone['longest_us'] / 1000:.1f} ms; the host took {100 * alone['stolen_share']:.1f} % of it",
             "",
             title,
             *(line(*one) for one in found),
@@ -103,13 +112,18 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as scratch, null_nginx(Path(scratch), cores[0]) as server:
         base = closed(server, cores[-1], options)
+        alone = floor(max(options.rate), cores[-1], options)
         found = [
             (rate, arrivals, opened(server, rate, arrivals, cores[-1], options))
             for rate in options.rate
             for arrivals in ("constant", "poisson")
         ]
-    shown = table(base, found)
-    figures: dict[str, Any] = {"closed": base, "open": [{"rate": r, "arrivals": a, **one} for r, a, one in found]}
+    shown = table(base, alone, found)
+    figures: dict[str, Any] = {
+        "closed": base,
+        "floor": alone,
+        "open": [{"rate": r, "arrivals": a, **one} for r, a, one in found],
+    }
     print(f"{shown}\n\n{store('open-model', vars(options), figures, shown)}")
 
 

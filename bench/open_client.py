@@ -9,13 +9,12 @@ import json
 import os
 import sys
 import time
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from iam_loadtest.load.users import TokenUser  # isort: skip  locust patches what is imported after it
 
 import gevent
+from clock_gaps import stolen_s
 from locust.env import Environment
 
 from iam_loadtest.load.clock import now_us
@@ -62,16 +61,6 @@ def begin(environment: Environment, setup: LoadSetup) -> tuple[LoadSession, list
 
     gevent.spawn(report)
     return holder.session, taken
-
-
-def stolen_s(core: int) -> float:
-    """Seconds in which the host of this machine ran something else on the core; 0 where that cannot be known."""
-    with suppress(OSError):
-        for line in Path("/proc/stat").read_text().splitlines():
-            name, *ticks = line.split()
-            if name == f"cpu{core}":
-                return int(ticks[7]) / os.sysconf("SC_CLK_TCK")
-    return 0.0
 
 
 def percentile(values: list[int], permille: int) -> int:

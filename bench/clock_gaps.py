@@ -1,0 +1,61 @@
+"""A loop that does nothing but look at the clock, on one core: prints the gaps that the machine puts into it, as JSON.
+
+python bench/clock_gaps.py RATE_PER_S SECONDS CORE
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+LATE_US = 5_000
+
+
+def stolen_s(core: int) -> float:
+    """Seconds in which the host of this machine ran something else on the core; 0 where that cannot be known."""
+    with suppress(OSError):
+        for line in Path("/proc/stat").read_text().splitlines():
+            name, *ticks = line.split()
+            if name == f"cpu{core}":
+                return int(ticks[7]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def gaps_us(seconds: float, at_least_us: int) -> list[float]:
+    """How long the loop did not run, each time that it did not."""
+    found: list[float] = []
+    last = time.monotonic_ns()
+    end = last + int(seconds * 1e9)
+    while last < end:
+        now = time.monotonic_ns()
+        if now - last > at_least_us * 1000:
+            found.append((now - last) / 1000)
+        last = now
+    return found
+
+
+def late_arrivals(gaps: list[float], rate_per_s: float) -> float:
+    """Evenly spaced arrivals whose time was more than the limit before the end of the gap that it fell into."""
+    return sum(max(gap - LATE_US, 0) for gap in gaps) * rate_per_s / 1e6
+
+
+def main() -> None:
+    rate_per_s, seconds, core = float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    os.sched_setaffinity(0, {core})
+    taken_s = stolen_s(core)
+    gaps = gaps_us(seconds, at_least_us=100)
+    figures = {
+        "rate_per_s": rate_per_s,
+        "late_share": late_arrivals(gaps, rate_per_s) / (rate_per_s * seconds),
+        "longest_us": max(gaps, default=0),
+        "stolen_share": (stolen_s(core) - taken_s) / seconds,
+    }
+    sys.stdout.write(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
