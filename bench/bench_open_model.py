@@ -4,10 +4,11 @@
 
 Beside it stands what the same core offers in the closed model, measured in the same round: both are the work of one
 process with its requests sent, judged, recorded and reported to Locust. The share of the core that the process was
-given says whether the machine was quiet: where it is far below what the requests need, other work was measured. On a
-virtual machine the last column says how much of the core its host took away meanwhile: an arrival cannot start then.
-The machine's own floor stands above the table: a loop that only looks at the clock, on the same core, and what
-share of the arrivals of the highest rate would have been late had each cost nothing.
+given says whether the machine was quiet: where it is far below what the requests need, other work was measured. The
+last column says for how much of the time it wanted the core and did not get it, since another process had it, or the
+host of a virtual machine: an arrival cannot start then. The machine's own floor stands above the table: a loop that
+only looks at the clock, on the same core, and what share of the arrivals of the highest rate would have been late had
+each cost nothing.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def line(rate: float, arrivals: str, one: dict[str, float]) -> str:
     return (
         f"{arrivals:12}{rate:>10,.0f}{one['ended'] / one['seconds']:>12,.0f}{100 * one['late_share']:>15.2f} %"
         f"{one['p50_us'] / 1000:>12.2f}{one['p999_us'] / 1000:>12.2f}{cost_us:>16}{core:>12.0f} %"
-        f"{100 * one['stolen_s'] / one['seconds']:>12.1f} %"
+        f"{100 * one['kept_off_s'] / one['seconds']:>12.1f} %"
     )
 
 
@@ -74,7 +75,7 @@ def table(base: dict[str, float], alone: dict[str, float], found: list[tuple[flo
     capacity = base["requests"] / base["cpu_s"]
     title = (
         f"{'arrivals':12}{'offered/s':>10}{'ended/s':>12}{'late or dropped':>17}{'late p50 ms':>12}{'p99.9 ms':>12}"
-        f"{'CPU us/arrival':>16}{'of a core':>14}{'host took':>14}"
+        f"{'CPU us/arrival':>16}{'of a core':>14}{'kept off it':>14}"
     )
     goals = [
         f"  goal {GOAL_PER_S:,}/s with at most {100 * GOAL_LATE_SHARE:g} % over 5 ms late, {arrivals}: "
@@ -88,7 +89,7 @@ def table(base: dict[str, float], alone: dict[str, float], found: list[tuple[flo
             f"The open model on one core. Closed, it offers {capacity:,.0f} requests per CPU-second (it was given "
             f"{given:.0f} % of the core)",
             f"A loop that sends nothing: {100 * alone['late_share']:.2f} % of {alone['rate_per_s']:,.0f}/s late, the "
-            f"longest gap {alone['longest_us'] / 1000:.1f} ms; the host took {100 * alone['stolen_share']:.1f} % of it",
+            f"longest gap {alone['longest_us'] / 1000:.1f} ms, kept off it {100 * alone['kept_off_share']:.1f} %",
             "",
             title,
             *(line(*one) for one in found),

@@ -15,8 +15,18 @@ from pathlib import Path
 LATE_US = 5_000
 
 
-def stolen_s(core: int) -> float:
-    """Seconds in which the host of this machine ran something else on the core; 0 where that cannot be known."""
+def kept_off_s(core: int) -> float:
+    """Seconds in which this thread could not run though it wanted to: the core was another's, or the host's."""
+    return _waited_s() + _stolen_s(core)
+
+
+def _waited_s() -> float:
+    with suppress(OSError):
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    return 0.0
+
+
+def _stolen_s(core: int) -> float:
     with suppress(OSError):
         for line in Path("/proc/stat").read_text().splitlines():
             name, *ticks = line.split()
@@ -46,13 +56,13 @@ def late_arrivals(gaps: list[float], rate_per_s: float) -> float:
 def main() -> None:
     rate_per_s, seconds, core = float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
     os.sched_setaffinity(0, {core})
-    taken_s = stolen_s(core)
+    kept_off = kept_off_s(core)
     gaps = gaps_us(seconds, at_least_us=100)
     figures = {
         "rate_per_s": rate_per_s,
         "late_share": late_arrivals(gaps, rate_per_s) / (rate_per_s * seconds),
         "longest_us": max(gaps, default=0),
-        "stolen_share": (stolen_s(core) - taken_s) / seconds,
+        "kept_off_share": (kept_off_s(core) - kept_off) / seconds,
     }
     sys.stdout.write(json.dumps(figures))
 
