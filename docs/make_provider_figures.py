@@ -11,8 +11,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from iam_loadtest.analysis.estimate import Estimate
+
 PAGE = Path(__file__).with_name("providers.md")
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+UNSTABLE = " ‡"
+UNSTABLE_NOTE = (
+    f"-{UNSTABLE} the trials differ too much to rank anything by: the interval is as wide as they make it, and never "
+    "narrower than their range"
+)
 HEAD = (
     "| provider | workload | trials | chains/s | chain p50 | chain p95 | p95 of each step | failed |",
     "|---|---|---|---|---|---|---|---|",
@@ -32,7 +39,8 @@ def table(reports: Path, providers: list[str]) -> str:
     runs = {name: newest_run(reports, name) for name in providers}
     rows = [row for name, run in runs.items() for row in rows_of(name, read(run / "summary.json"))]
     notes = [note_of(name, read(run / "run.json")) for name, run in runs.items()]
-    return "\n".join((*HEAD, *rows, "", *notes))
+    marks = [UNSTABLE_NOTE] if any(UNSTABLE in row for row in rows) else []
+    return "\n".join((*HEAD, *rows, "", *notes, *marks))
 
 
 def rows_of(name: str, summary: Mapping[str, Any]) -> Iterator[str]:
@@ -59,14 +67,19 @@ def note_of(name: str, run: Mapping[str, Any]) -> str:
     )
 
 
-def interval(estimate: Mapping[str, Any] | None, unit: str) -> str:
-    """The geometric mean over trials with its 95 % interval, or the range of the trials where there is none."""
-    if estimate is None:
+def interval(found: Mapping[str, Any] | None, unit: str) -> str:
+    """The geometric mean over trials with its 95 % interval, marked where the trials differ too much to rank by it."""
+    if found is None:
         return "n/a"
-    low, high, kind = estimate["ci95_low"], estimate["ci95_high"], ""
-    if low is None or high is None:
-        low, high, kind = estimate["minimum"], estimate["maximum"], "range "
-    return f"{value(estimate)}{unit} ({kind}{rounded(low)} to {rounded(high)})"
+    low, high = found["ci95_low"], found["ci95_high"]
+    if low is not None and high is not None:
+        return f"{value(found)}{unit} ({rounded(low)} to {rounded(high)})"
+    least, most = found["minimum"], found["maximum"]
+    wide = Estimate(found["geometric_mean"], least, most, found["trials"], found["sd_log"], (least, most))
+    around = wide.cautious_interval
+    if around is None:
+        return f"{value(found)}{unit} (range {rounded(least)} to {rounded(most)})"
+    return f"{value(found)}{unit} ({rounded(min(around[0], least))} to {rounded(max(around[1], most))}{UNSTABLE})"
 
 
 def value(estimate: Mapping[str, Any] | None) -> str:
