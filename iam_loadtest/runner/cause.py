@@ -20,6 +20,8 @@ SKEW_S = 5.0
 """A clock that is further off than this is worth a word."""
 _REGISTERED = {AuthMethod.BASIC: "client_secret_basic", AuthMethod.POST: "client_secret_post"}
 _OFFLINE = "offline_access"
+_NOT_PROVEN = r"unauthorized_client.*(invalid client\b|client credentials|client authentication)"
+"""Keycloak calls a client that did not prove itself unauthorized, as it does one that may not use a grant."""
 
 
 class Cause(NamedTuple):
@@ -95,7 +97,9 @@ def _unknown_grant(refusal: Refusal) -> Cause | None:
 
 
 def _grant_of_client(refusal: Refusal) -> Cause | None:
-    if refusal.step.grant is None or not refusal.says(
+    if refusal.step.grant is None or refusal.says(_NOT_PROVEN):
+        return None
+    if not refusal.says(
         r"unauthorized_client|unauthorized grant type|not (allowed|enabled|authorized).*(grant|client)|direct access"
     ):
         return None
@@ -110,10 +114,10 @@ def _grant_of_client(refusal: Refusal) -> Cause | None:
 def _client_unknown(refusal: Refusal) -> Cause | None:
     """RFC 6749 section 5.2: invalid_client; Spring says unauthorized."""
     client = refusal.client
-    if client is None or not refusal.says(r"\b(invalid_client|unauthorized)\b"):
+    if client is None or not refusal.says(rf"\b(invalid_client|unauthorized)\b|{_NOT_PROVEN}"):
         return None
     name, offered = _REGISTERED.get(client.auth, client.auth.value), refusal.endpoints.auth_methods
-    if offered and name not in offered:
+    if not _is_offered(name, offered):
         return Cause(
             f"the IAM offers no client authentication {name}", f"choose auth: one of {', '.join(sorted(offered))}"
         )
@@ -122,6 +126,8 @@ def _client_unknown(refusal: Refusal) -> Cause | None:
             f"the client is not registered for {name}, its key at the IAM is another one, or the audience is not taken",
             "compare key, key_id and algorithm with the IAM's, and try assertion_audience: issuer",
         )
+    if client.auth is AuthMethod.TLS_CLIENT_AUTH:
+        return _OTHER_CERTIFICATE
     if refusal.step.request is RequestKind.INTROSPECT:
         return Cause(
             "the client may not introspect, or not with this authentication", "choose another client, or auth: basic"
@@ -199,6 +205,11 @@ def _refresh(refusal: Refusal) -> Cause | None:
     )
 
 
+_SELF_SIGNED = "self_signed_tls_client_auth"
+_OTHER_CERTIFICATE = Cause(
+    "the client is not registered for mutual TLS, its certificate there is another one, or a proxy does not pass it on",
+    "compare target.client_certificate with the subject or key that is registered for the client",
+)
 _NO_SCOPE = Cause("the exchange was sent without scope, which INDIGO IAM refuses", "add scope to the step")
 _EXCHANGE_OFF = Cause(
     "token exchange is not enabled for the acting client",
@@ -208,6 +219,11 @@ _RULES: tuple[Callable[[Refusal], Cause | None], ...] = (
     *(_transport, _no_token_to_send, _unknown_grant, _grant_of_client, _client_unknown, _same_client, _audience),
     *(_scope, _exchange, _user, _refresh),
 )
+
+
+def _is_offered(name: str, offered: tuple[str, ...]) -> bool:
+    """Whether discovery names a method, or does not say; a certificate may be registered in either of two ways."""
+    return not offered or name in offered or (name == AuthMethod.TLS_CLIENT_AUTH and _SELF_SIGNED in offered)
 
 
 def _others(offered: tuple[str, ...], name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ OFFERED = Endpoints(
     "https://iam.example/", "https://iam.example/token", auth_methods=("client_secret_post", "private_key_jwt")
 )
 ACTOR = {"id": "actor", "secret": "${S}", "auth": "post"}
+SHOWS = {"id": "shows", "auth": "tls_client_auth"}
 SIGNS = {"id": "signs", "auth": "private_key_jwt", "key": {"file": "k"}}
 EXCHANGE = {"grant": "token_exchange", "scope": "openid"}
 OFFLINE = {**EXCHANGE, "scope": "openid offline_access"}
@@ -55,6 +57,33 @@ def cause(
             {"grant": "client_credentials"},
             {"client": SIGNS, "skew_s": -90.0},
             "this machine's clock is 90 s behind the server's",
+        ),
+        # Keycloak's words for a wrong secret, and for one that signs an assertion.
+        ("401 unauthorized_client Invalid client or Invalid client credentials", EXCHANGE, {}, "its secret is another"),
+        (
+            "400 unauthorized_client Client authentication with signed JWT failed: Invalid signature",
+            {"grant": "client_credentials"},
+            {"client": SIGNS},
+            "its key at the IAM is another one",
+        ),
+        (
+            "401 unauthorized_client Client not enabled to retrieve service account",
+            {"grant": "client_credentials"},
+            {},
+            "the client may not use grant client_credentials",
+        ),
+        ("401 invalid_client no", {"grant": "password"}, {"client": SHOWS}, "its certificate there is another one"),
+        (
+            "401 invalid_client no",
+            {"grant": "password"},
+            {"client": SHOWS, "endpoints": replace(OFFERED, auth_methods=("self_signed_tls_client_auth",))},
+            "its certificate there is another one",
+        ),
+        (
+            "401 invalid_client no",
+            {"grant": "password"},
+            {"client": SHOWS, "endpoints": OFFERED},
+            "offers no client authentication tls_client_auth",
         ),
         ("401 invalid_client Unauthorized grant type", {"grant": "password"}, {}, "may not use grant password"),
         ("400 unauthorized_client Client not allowed for direct access grants", {"grant": "password"}, {}, "may not"),
