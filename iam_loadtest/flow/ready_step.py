@@ -68,7 +68,7 @@ def _for_mutual_tls(endpoints: Endpoints) -> Endpoints:
     try:
         return endpoints.for_mutual_tls()
     except DiscoveryError as error:
-        raise UserError(f"{error}; where that is meant, write it as target.token_endpoint.") from error
+        raise UserError(f"{error}.") from error
 
 
 def _endpoint(name: str, kind: RequestKind, endpoints: Endpoints) -> str:

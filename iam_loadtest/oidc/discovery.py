@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 _AUTHENTICATED = ("token", "introspection", "revocation")
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
+_WHERE_MEANT = "where that is meant, name target.token_endpoint, which needs no discovery"
 _OF_TOKENS = "id_token_signing_alg_values_supported"
 _OF_ASSERTIONS = tuple(f"{name}_endpoint_auth_signing_alg_values_supported" for name in _AUTHENTICATED)
 
@@ -64,7 +65,9 @@ def parse_discovery(document: object, issuer: str) -> Endpoints:
         raise DiscoveryError("the discovery document is not a JSON object")
     named = document.get("issuer")
     if not isinstance(named, str) or named.rstrip("/") != issuer.rstrip("/"):
-        raise DiscoveryError(f"the discovery document is of issuer {named!r}; write that issuer in the scenario")
+        raise DiscoveryError(
+            f"the discovery document is of issuer {named!r}; if that one is meant, write it as the issuer"
+        )
     _refuse_unsigned(document)
     return Endpoints(
         issuer=named,
@@ -124,9 +127,9 @@ def _same_origin(url: str, key: str, issuer: str) -> str:
     if there is None or there.scheme not in {"http", "https"} or not there.hostname or there.username is not None:
         raise DiscoveryError(f"{key} is {url!r}, which is no http or https URL")
     if here.scheme == "https" and there.scheme != "https":
-        raise DiscoveryError(f"{key} is {url!r}: http, where the issuer is https")
+        raise DiscoveryError(f"{key} is {url!r}: http, where the issuer is https; tell the IAM its public URL")
     if there.hostname != here.hostname:
-        raise DiscoveryError(f"{key} is on host {there.hostname!r}, the issuer on {here.hostname!r}")
+        raise DiscoveryError(f"{key} is on host {there.hostname!r}, the issuer on {here.hostname!r}; {_WHERE_MEANT}")
     return url
 
 

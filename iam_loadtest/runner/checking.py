@@ -21,6 +21,8 @@ from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.preflight import CheckedStep, Preflight
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.step import Step
+from iam_loadtest.scenario.target import Target
+from iam_loadtest.units import format_duration
 
 INTROSPECTION = "(introspection)"
 """Once for each topology, where the IAM has it."""
@@ -51,7 +53,7 @@ class CheckedRow:
 def check_workloads(scenario: Scenario, topology: str, issuer: str, directory: Path) -> Iterator[CheckedRow]:
     """Each request of each workload, in order; raises TrialFailedError where the issuer cannot be used at all."""
     with Preflight(issuer, scenario.target_of(topology), directory) as preflight:
-        preflight.await_health()
+        yield from _health(preflight, scenario.target_of(topology))
         endpoints = preflight.discover()
         yield CheckedRow(ISSUER, "discovery", f"ok  token endpoint {endpoints.token}", is_good=True)
         clock = clock_cause(preflight.skew_s)
@@ -65,6 +67,16 @@ def check_workloads(scenario: Scenario, topology: str, issuer: str, directory: P
                 introspects = introspects and row.step != INTROSPECTION
                 yield row
         yield from _check_probes(walk)
+
+
+def _health(preflight: Preflight, target: Target) -> Iterator[CheckedRow]:
+    """A word before the wait for an IAM that is not there yet, which may take a minute and come to nothing."""
+    problem = preflight.health_problem()
+    if problem is not None:
+        limit = format_duration(target.health_timeout_s)
+        said = f"{preflight.health_url}: {problem}; waiting up to {limit} (target.health_timeout)"
+        yield CheckedRow(ISSUER, "health", said, is_good=False, is_needed=False)
+        preflight.await_health()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -119,25 +120,41 @@ def _skew_s(date: str) -> float | None:
 def transport_failure(error: Exception) -> Response:
     """The foreign error as an outcome with a few words; its own text may hold addresses that change."""
     if isinstance(error, requests.exceptions.SSLError):
-        return Response(0, failure=Outcome.TLS_ERROR, detail="the TLS certificate or handshake was not accepted")
+        return Response(0, failure=Outcome.TLS_ERROR, detail=_words(str(error), _TLS_WORDS) or _NO_HANDSHAKE)
     if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
         return Response(0, failure=Outcome.TIMEOUT, detail="no answer within the time limit")
     if isinstance(error, requests.exceptions.ProxyError):
         return Response(0, failure=Outcome.CONNECT_ERROR, detail=_proxy_words(str(error)))
-    text = str(error)
-    for sign, words in _CONNECT_WORDS.items():
-        if sign in text:
-            return Response(0, failure=Outcome.CONNECT_ERROR, detail=words)
+    words = _words(str(error), _CONNECT_WORDS)
+    if words:
+        return Response(0, failure=Outcome.CONNECT_ERROR, detail=words)
     return Response(0, failure=Outcome.CONNECTION_LOST, detail="the connection ended before the answer was complete")
 
 
 _CONNECT_WORDS = {
     "Connection refused": "connection refused (is it running, and is the port right?)",
-    "Failed to resolve": "the host name cannot be resolved",
+    "Failed to resolve": "the host name cannot be resolved (is it written right?)",
     "No route to host": "no route to the host",
     "Network is unreachable": "the network is unreachable",
     "TLS CA certificate bundle": "target.ca_bundle cannot be read",
 }
+
+
+_NO_HANDSHAKE = "the TLS certificate or handshake was not accepted"
+_TLS_WORDS = {
+    "certificate has expired": "the server's certificate has expired",
+    "Hostname mismatch": "the server's certificate is for another host name",
+    "IP address mismatch": "the server's certificate is for another address",
+    "CERTIFICATE_VERIFY_FAILED": "the server's certificate is not trusted here; name its authority's file as ca_bundle",
+    "WRONG_VERSION_NUMBER": "what answers there speaks no TLS (is it http, or another port?)",
+    "ALERT_CERTIFICATE_REQUIRED": "the server asks for a client certificate; name one as client_certificate",
+}
+"""What OpenSSL's texts hold; the first that fits counts."""
+
+
+def _words(text: str, known: Mapping[str, str]) -> str | None:
+    """The words for the first sign that a foreign text holds; None where it holds none."""
+    return next((words for sign, words in known.items() if sign in text), None)
 
 
 def _certificate(target: Target, directory: Path) -> str | tuple[str, str] | None:

@@ -71,9 +71,18 @@ class Preflight:
         """How far this clock is ahead of the server's, by its last answer; None where it does not say."""
         return self._client.skew_s
 
+    @property
+    def health_url(self) -> str:
+        """What is awaited before anything else is asked."""
+        return self._target.health or discovery_url(self._issuer)
+
+    def health_problem(self) -> str | None:
+        """Why the IAM does not count as healthy now; None where it does."""
+        return self._health_seen(self.health_url)
+
     def await_health(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Return once the health URL answers 2xx; raises TrialFailedError with the last thing seen."""
-        url = self._target.health or discovery_url(self._issuer)
+        url = self.health_url
         deadline = clock() + self._target.health_timeout_s
         while True:
             seen = self._health_seen(url)
@@ -188,7 +197,10 @@ class Preflight:
                 f"GET {url}: status {answer.status_code}, a redirect to {there}; write the issuer that is meant."
             )
         if answer.status_code != 200:
-            raise TrialFailedError(f"GET {url}: status {answer.status_code}; the issuer may be written wrongly.")
+            raise TrialFailedError(
+                f"GET {url}: status {answer.status_code}; the issuer may be written wrongly "
+                "(Keycloak's is https://HOST/realms/NAME)."
+            )
         if len(body) > MAX_BODY_BYTES:
             raise UntrustedAnswerError(
                 f"GET {url}: the answer is larger than {MAX_BODY_BYTES} bytes; is this the issuer?"

@@ -73,7 +73,7 @@ def test_an_alias_on_another_host_is_refused_to_those_who_would_go_there_alone()
     assert made(BY_JWT, aliases, grant="client_credentials").url == URL
     said = (
         "mtls_endpoint_aliases.token_endpoint is on host 'mtls.iam.example', the issuer on 'iam.example'; "
-        "where that is meant, write it as target.token_endpoint."
+        "where that is meant, name target.token_endpoint, which needs no discovery."
     )
     with pytest.raises(UserError) as caught:
         made(BY_TLS, aliases, grant="client_credentials")

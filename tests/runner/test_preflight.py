@@ -124,8 +124,8 @@ OVERSIZED = document({"issuer": "http://iam/", "padding": "x" * (1 << 20)})
         (text(200, "{garbage", "application/json"), "the answer is not JSON (application/json); is this the issuer?"),
         (text(200, ""), "the answer is not JSON (text/plain); is this the issuer?"),
         (document([1, 2]), "the discovery document is not a JSON object."),
-        (document({}), "the discovery document is of issuer None; write that issuer in the scenario."),
-        (text(404, "no"), "status 404; the issuer may be written wrongly."),
+        (document({}), "the discovery document is of issuer None; if that one is meant, write it as the issuer."),
+        (text(404, "no"), "status 404; the issuer may be written wrongly (Keycloak's is https://HOST/realms/NAME)."),
         (
             text(302, "", Location="https://login.example.org/start"),
             "status 302, a redirect to https://login.example.org/start; write the issuer that is meant.",
@@ -147,11 +147,12 @@ def test_a_wrong_discovery_document_ends_the_trial_with_its_reason(server: Serve
     [
         (
             {"issuer": "https://other.example.org/"},
-            "the discovery document is of issuer 'https://other.example.org/'; write that issuer in the scenario.",
+            "the discovery document is of issuer 'https://other.example.org/'; if that one is meant, write it as the "
+            "issuer.",
         ),
         (
             {"token_endpoint": "http://evil.example.org/token"},
-            "token_endpoint is on host 'evil.example.org', the issuer on '127.0.0.1'.",
+            "token_endpoint is on host 'evil.example.org', the issuer on '127.0.0.1'; where that is meant, name",
         ),
         ({"token_endpoint": "ftp://127.0.0.1/token"}, "token_endpoint is 'ftp://127.0.0.1/token', which is no http"),
         ({"token_endpoint": None}, "the discovery document has no token_endpoint."),
@@ -186,11 +187,20 @@ def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> None:
     with serving(tls=context) as server:
         server.answers[DISCOVERY] = document(server.discovery())
         said = reason_of(server.url, target(), health=False)
-        assert said.endswith(": the TLS certificate or handshake was not accepted.")
+        assert said.endswith(": the server's certificate is not trusted here; name its authority's file as ca_bundle.")
+        named = server.url.replace("127.0.0.1", "localhost")
+        elsewhere = reason_of(named, target(ca_bundle=pem.name), tmp_path, health=False)
+        assert elsewhere.endswith(": the server's certificate is for another host name.")
         for how in (target(ca_bundle=pem.name), target(verify_tls=False)):
             with Preflight(server.url, how, tmp_path) as preflight:
                 preflight.await_health()
                 assert preflight.discover().issuer == server.url
+
+
+def test_a_server_that_speaks_no_tls_is_said_to_speak_none(server: Server) -> None:
+    """The port of http, or an issuer that was written with https by habit."""
+    said = reason_of(server.url.replace("http:", "https:"), target(), health=False)
+    assert said.endswith(": what answers there speaks no TLS (is it http, or another port?).")
 
 
 def test_a_ca_bundle_that_is_not_there_is_named(server: Server, tmp_path: Path) -> None:
