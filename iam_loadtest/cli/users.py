@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from iam_loadtest.scenario.model import Scenario
 
 _PROVIDERS = ("indigo-iam", "keycloak")
+_SHOWN = 10
 
 
 @click.group("users")
@@ -48,7 +50,7 @@ def _admin_options(function: Any) -> Any:
 @users.command()
 @_admin_options
 @click.option("--count", type=click.IntRange(1, 1_000_000), help="How many numbered users.")
-@click.option("--pattern", default="loadtest_{n}", show_default=True, help="Their names; {n} is the number.")
+@click.option("--pattern", help="Their names; {n} is the number.  [default: loadtest_{n}]")
 @click.option("--from-file", type=click.Path(path_type=Path), help="CSV file with the column username instead.")
 @click.option(
     "--users-file",
@@ -69,7 +71,7 @@ def _admin_options(function: Any) -> Any:
 )
 def make(
     count: int | None,
-    pattern: str,
+    pattern: str | None,
     from_file: Path | None,
     users_file: Path,
     clients_from: Path | None,
@@ -81,18 +83,20 @@ def make(
 
     if from_file is None and count is None and clients_from is None:
         raise click.UsageError("nothing to make: give --count, --from-file or --clients-from.")
-    if "{n}" not in pattern:
+    if from_file is not None and count is not None:
+        raise click.UsageError("--count and --from-file say two things; give one of them.")
+    if pattern is not None and "{n}" not in pattern:
         raise click.UsageError("--pattern must hold {n}, which stands for the user's number.")
     directory = _directory(**admin)
     if clients_from is not None:
         clients = provision.clients_of(clients_from, clients_file)
-        made = provision.make_clients(directory, clients, _say)
+        made = provision.make_clients(directory, clients, clients_file, _say)
         click.echo(f"{counted(made, 'client')} made, {len(clients) - made} were there: {clients_file}")
     if from_file is not None or count is not None:
         wanted = (
             provision.users_of(from_file, users_file)
             if from_file is not None
-            else provision.wanted_users(users_file, pattern, 1, count or 1)
+            else provision.wanted_users(users_file, count or 1, pattern)
         )
         made = provision.make_users(directory, wanted, _say)
         click.echo(f"{counted(made, 'user')} made, {len(wanted) - made} were there: {users_file}")
@@ -110,14 +114,29 @@ def clean(dry_run: bool, yes: bool, **admin: Any) -> None:
     marked_users, marked_clients = directory.marked_users(), directory.marked_clients()
     found = f"{counted(len(marked_users), 'user')} and {counted(len(marked_clients), 'client')}"
     click.echo(f"{found} at {admin['issuer']} carry the marker {admin['marker']!r}.")
-    for one in [*marked_users, *marked_clients][:10]:
-        click.echo(f"  {one.name}")
+    names = [one.name for one in (*marked_users, *marked_clients)]
+    for name in names[:_SHOWN]:
+        click.echo(f"  {name}")
+    if len(names) > _SHOWN:
+        click.echo(f"  and {len(names) - _SHOWN} more")
     if dry_run or not (marked_users or marked_clients):
         return
-    if not yes:
-        click.confirm("Remove them?", abort=True)
+    if not yes and not _confirmed("Remove them?"):
+        click.echo("Nothing was removed.")
+        return
     provision.clean(directory, _say)
     click.echo(f"{found} removed.")
+
+
+def _confirmed(question: str) -> bool:
+    from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
+
+    try:
+        return click.confirm(question)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise UserError("nothing was removed: nobody can be asked; --yes removes without asking.") from None
 
 
 def _session_options(function: Any) -> Any:
@@ -170,7 +189,7 @@ def _session_place(path: Path, workload: str | None, topology: str | None) -> tu
     from iam_loadtest.scenario.topology import UrlTopology  # noqa: PLC0415  not needed for --help
 
     noun = load_scenario(path)
-    require_what_is_needed(noun, str(path), path.parent)
+    require_what_is_needed(noun, str(path), path.parent, but_tokens=True)
     name = topology or next(iter(noun.topologies))
     where = noun.topologies.get(name)
     if not isinstance(where, UrlTopology):

@@ -22,23 +22,28 @@ from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target, require_one_client
 from iam_loadtest.scenario.topology import EmbeddedTopology, UrlTopology
 
+_NEW_TOKENS = "add more, or have new ones by `iam-loadtest users end-sessions` and then `users sessions`"
 _LOGS_IN = frozenset({RequestKind.LOGIN, RequestKind.APPROVE})
 
 
 def require_what_is_needed(
-    scenario: Scenario, source: str, directory: Path, environ: Mapping[str, str] = os.environ
+    scenario: Scenario,
+    source: str,
+    directory: Path,
+    environ: Mapping[str, str] = os.environ,
+    but_tokens: bool = False,
 ) -> None:
     """Raise ScenarioError with all that is missing, so that no run ends halfway for want of it.
 
     ``source`` is what messages call the scenario file, ``directory`` where its relative files stand. Clients that no
-    workload uses need no secret.
+    workload uses need no secret. ``but_tokens`` where the file of refresh tokens is yet to be made.
     """
     problems = [
         *_missing_secrets(scenario, directory, environ),
         *_bad_keys(scenario, directory, environ),
         *_missing_certificates(scenario),
         *_missing_users(scenario, directory, environ),
-        *_missing_tokens(scenario, directory),
+        *(() if but_tokens else _missing_tokens(scenario, directory)),
         *_bad_targets(scenario, directory, environ),
     ]
     if problems:
@@ -108,7 +113,7 @@ def _missing_tokens(scenario: Scenario, directory: Path) -> Iterator[str]:
             if path is None:
                 yield f"topologies.{name} has no target.refresh_tokens, which request: pre_issued needs; name the file."
             elif not TokenPool(path).unused():
-                yield f"target.refresh_tokens: {path}: all its tokens were used; add more."
+                yield f"target.refresh_tokens: {path}: all its tokens were used; {_NEW_TOKENS}."
         except UserError as error:
             yield f"target.refresh_tokens: {error}"
 

@@ -32,8 +32,8 @@ def open_directory(
     target = Target(ca_bundle=ca_bundle)
     found = _recognised(checked_url(issuer), target, provider)
     token = _reference(admin_token).resolve(Path())
-    api = AdminApi(_base(issuer, found), token, target, Path())
-    return Keycloak(api, marker) if found == "keycloak" else IndigoIam(api, marker)
+    kind: type[Keycloak | IndigoIam] = Keycloak if found == "keycloak" else IndigoIam
+    return kind(AdminApi(_base(issuer, found), token, target, Path(), kind.RIGHTS), marker)
 
 
 def checked_url(issuer: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import local
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from iam_loadtest.errors import UserError
@@ -22,6 +22,8 @@ PAGE: Final = 50
 GIVEN_NAME: Final = "Load"
 MARKED: Final = "iam-loadtest"
 """What every marker's text begins with: the family name of users, the description of clients."""
+_TAKEN: Final = b"Client id not available"
+"""INDIGO IAM's answer to a client's id that is there, with 400 where 409 is meant."""
 
 
 class ExistsError(UserError):
@@ -62,13 +64,17 @@ class Found:
 
 
 class AdminApi:
-    """JSON over HTTP with an admin token, below one URL. Each thread has a connection of its own."""
+    """JSON over HTTP with an admin token, below one URL. Each thread has a connection of its own.
 
-    def __init__(self, base: str, token: str, target: Target, directory: Path) -> None:
+    ``rights`` is what the token's account must have, in words.
+    """
+
+    def __init__(self, base: str, token: str, target: Target, directory: Path, rights: str) -> None:
         self._base = base.rstrip("/")
         self._token = token
         self._target = target
         self._directory = directory
+        self._rights = rights
         self._own = local()
 
     def call(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Any:
@@ -91,10 +97,15 @@ class AdminApi:
 
     def _read(self, where: str, status: int, text: bytes) -> Any:
         said = redact(text[:2000].decode("utf-8", "replace"))
-        if status == 409:
+        if status == 409 or (status == 400 and _TAKEN in text):
             raise ExistsError(f"{where}: is there already ({said}).")
-        if status in {401, 403}:
-            raise NotAllowedError(f"{where}: status {status}: the admin token is not good for that, or has expired.")
+        if status == 401:
+            raise NotAllowedError(
+                f"{where}: status 401: the admin token is not good, or has expired; get a new one and call again: "
+                "it goes on."
+            )
+        if status == 403:
+            raise NotAllowedError(f"{where}: status 403: the admin token may not do that; it needs {self._rights}.")
         if not 200 <= status < 300:
             raise UserError(f"{where}: status {status} {said}.")
         if len(text) > MAX_BODY_BYTES:
@@ -117,6 +128,9 @@ class AdminApi:
 class Directory(ABC):
     """What is done at an IAM; ``marker`` is the whole text that is put on everything."""
 
+    RIGHTS: ClassVar[str]
+    """What an admin token needs for all of it, in words."""
+
     def __init__(self, api: AdminApi, marker: str) -> None:
         self._api = api
         self._marker = f"{MARKED} {marker}"
@@ -134,8 +148,8 @@ class Directory(ABC):
         """Make a user who can log in at once; raises ExistsError."""
 
     @abstractmethod
-    def make_client(self, client: NewClient) -> None:
-        """Make a client that can be used at once; raises ExistsError."""
+    def make_client(self, client: NewClient) -> str:
+        """Make a client that can be used at once, and return its secret; raises ExistsError."""
 
     @abstractmethod
     def remove_user(self, user: Found) -> None:
@@ -155,6 +169,8 @@ class Directory(ABC):
 class Keycloak(Directory):
     """A realm, through Keycloak's admin REST API; the API's base is that of the realm."""
 
+    RIGHTS = "the roles manage-users and manage-clients of realm-management"
+
     def make_user(self, user: NewUser) -> None:
         """With a password that is not temporary, and nothing left to do at the first login."""
         self._api.call(
@@ -171,8 +187,8 @@ class Keycloak(Directory):
             },
         )
 
-    def make_client(self, client: NewClient) -> None:
-        """Grants are switches of the client; refresh needs none."""
+    def make_client(self, client: NewClient) -> str:
+        """Grants are switches of the client; refresh needs none, and scopes are the realm's default ones."""
         is_public = client.auth == "none"
         attributes = {
             "standard.token.exchange.enabled": _flag("token_exchange" in client.grants),
@@ -195,6 +211,7 @@ class Keycloak(Directory):
                 **({} if is_public else {"clientAuthenticatorType": "client-secret", "secret": client.secret}),
             },
         )
+        return client.secret
 
     def remove_user(self, user: Found) -> None:
         """Its sessions go with it."""
@@ -225,6 +242,8 @@ class Keycloak(Directory):
 class IndigoIam(Directory):
     """INDIGO IAM, through SCIM and its client management API; the API's base is the issuer."""
 
+    RIGHTS = "the scopes scim:read scim:write iam:admin.read iam:admin.write"
+
     def make_user(self, user: NewUser) -> None:
         """An active account; where terms of use must be signed, its first login asks for that."""
         self._api.call(
@@ -241,9 +260,12 @@ class IndigoIam(Directory):
             "application/scim+json",
         )
 
-    def make_client(self, client: NewClient) -> None:
-        """Grants and scopes are the client's own."""
-        self._api.call(
+    def make_client(self, client: NewClient) -> str:
+        """Grants and scopes are the client's own. There are versions that choose the secret and answer with it.
+
+        A switch of refresh tokens that is left out is off here, where the database's default is on.
+        """
+        made = self._api.call(
             "POST",
             "/iam/api/clients",
             {
@@ -256,9 +278,14 @@ class IndigoIam(Directory):
                 "grant_types": [_GRANT_TYPES.get(grant, grant) for grant in client.grants],
                 "scope": client.scope,
                 "redirect_uris": list(client.redirect_uris),
+                "reuse_refresh_token": True,
+                "clear_access_tokens_on_refresh": True,
+                "allow_introspection": True,
                 **({"client_secret": client.secret} if client.secret else {}),
             },
         )
+        chosen = made.get("client_secret") if isinstance(made, Mapping) else None
+        return chosen if client.secret and isinstance(chosen, str) and chosen else client.secret
 
     def remove_user(self, user: Found) -> None:
         """Its tokens go with it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.flow.chain import ChainStep, Held, UserLogin
@@ -48,7 +48,7 @@ def pre_issue(
         chain = Workload(steps=_until_refresh(scenario, workload))
         ready = prepare_chain(scenario, workload, chain, endpoints, directory)
         missing = [user for user in ready.users if user.username not in have]
-        with output.open("a", encoding="utf-8", newline="") as file:
+        with _appending(output) as file:
             writer = csv.writer(file)
             for number, user in enumerate(missing, 1):
                 writer.writerow((user.username, _token(preflight, replace(ready, users=[user]))))
@@ -129,6 +129,13 @@ def _begun(output: Path) -> set[str]:
     if output.stat().st_mode & 0o077:
         raise UserError(f"{output}: others than its owner may read it, and it will hold tokens; chmod 600 it.")
     return {row["username"] for row in read_csv(output, COLUMNS)}
+
+
+def _appending(output: Path) -> TextIO:
+    try:
+        return output.open("a", encoding="utf-8", newline="")
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written: {error.strerror}; name another --tokens-file.") from error
 
 
 def _until_refresh(scenario: Scenario, workload: str) -> tuple[str, ...]:

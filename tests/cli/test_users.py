@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_a_call_that_was_interrupted_is_called_again_and_goes_on(
         iam.refuses_after = 20
         ended = users("make", issuer, "--count", 60, "--pattern", "new_{n}")
         assert ended.code == 1
-        assert "the admin token is not good for that, or has expired" in ended.err
+        assert ended.err.endswith("is not good, or has expired; get a new one and call again: it goes on.\n")
         before = rows(tmp_path / "users.csv")
         made = len(iam.users) - 1
         assert 0 < made < 60
@@ -134,9 +135,107 @@ def test_clients_get_new_secrets_and_the_grants_that_were_asked_for(
             assert subject["token_endpoint_auth_method"] == "client_secret_post"
             assert made["lt-actor"]["grant_types"] == ["urn:ietf:params:oauth:grant-type:token-exchange"]
             assert made["lt-web"]["redirect_uris"] == ["http://localhost/cb"]
+            assert made["lt-web"]["clear_access_tokens_on_refresh"] is True, "the database's default, not the API's"
         assert (tmp_path / "clients.csv").stat().st_mode & 0o077 == 0
+        assert not (tmp_path / "clients.csv.new").exists()
         assert users("clean", issuer, "--yes").code == 0
         assert iam.clients == {}
+
+
+@BOTH
+def test_a_client_that_is_somebody_elses_is_not_taken_over(
+    fake: Fake, users: Callable[..., Called], tmp_path: Path
+) -> None:
+    (tmp_path / "wanted.csv").write_text("client_id,auth,grants\nours,post,password\n")
+    with fake() as (iam, issuer):
+        iam.clients["ours"] = {"id": "ours", "clientId": "ours", "client_id": "ours"}
+        refused = users("make", issuer, "--clients-from", "wanted.csv")
+        assert refused.code == 1
+        assert refused.err.endswith("'ours' is there already without the marker; choose other names.\n")
+
+
+@BOTH
+def test_an_admin_without_rights_is_told_which_are_needed(fake: Fake, users: Callable[..., Called]) -> None:
+    with fake() as (iam, issuer):
+        iam.refuses_after, iam.refusal = 0, 403
+        refused = users("make", issuer, "--count", 1)
+    assert refused.code == 1
+    assert "status 403: the admin token may not do that; it needs the " in refused.err
+    assert refused.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "there", "reason"),
+    [
+        (
+            ("--count", 5),
+            {"users.csv": "username,password\na,b\n"},
+            "users.csv: is of an earlier call with --count 1, not 5; name another --users-file, or go on with that",
+        ),
+        (
+            ("--count", 1, "--pattern", "new_{n}"),
+            {"users.csv": "username,password\na,b\n"},
+            "users.csv: is of an earlier call and holds other names than --pattern says; name another file.",
+        ),
+        (("--count", 1), {"users.csv": "username\na\n"}, "users.csv: has no column password; its first line must name"),
+        (("--from-file", "w.csv"), {"w.csv": "name\na\n"}, "w.csv: has no column username; its first line must name"),
+        (("--from-file", "w.csv"), {"w.csv": "username\na\na\n"}, "w.csv: line 3 names 'a', as line 2 does; remove"),
+        (
+            ("--from-file", "w.csv"),
+            {"w.csv": "username\na\n", "users.csv": "username,password\nb,p\n"},
+            "users.csv: is of an earlier call and holds other names than w.csv says; name another file.",
+        ),
+        (
+            ("--clients-from", "w.csv"),
+            {"w.csv": "client_id,auth,grants\na,post,password\n,post,password\n"},
+            "w.csv: line 3 has no client_id; give one.",
+        ),
+        (
+            ("--clients-from", "w.csv"),
+            {"w.csv": "client_id,auth,grants\na,client_secret_post,password\n"},
+            "w.csv: line 2: auth is 'client_secret_post'; it must be one of basic, post, none.",
+        ),
+        (
+            ("--clients-from", "w.csv"),
+            {"w.csv": "client_id,auth,grants\na,post,password;refresh_token\n"},
+            "w.csv: line 2: grants holds 'password;refresh_token'; they must be of client_credentials, password, ",
+        ),
+        (
+            ("--clients-from", "w.csv"),
+            {"w.csv": "client_id,auth,grants\na,post,authorization_code\n"},
+            "w.csv: line 2: grants holds authorization_code, and redirect_uris is empty; give one.",
+        ),
+        (("--count", 1, "--users-file", "gone/u.csv"), {}, "gone/u.csv: cannot be written: No such file or directory;"),
+        (("--from-file", "gone.csv"), {}, "gone.csv: cannot be read: No such file or directory; name a CSV file."),
+    ],
+)
+def test_a_file_that_does_not_fit_makes_nothing_and_is_said_in_one_line(
+    options: tuple[object, ...], there: dict[str, str], reason: str, users: Callable[..., Called], tmp_path: Path
+) -> None:
+    for name, content in there.items():
+        (tmp_path / name).write_text(content)
+    with fake_keycloak() as (iam, issuer):
+        refused = users("make", issuer, *options)
+        assert (refused.code, refused.out) == (1, "")
+        assert refused.err.startswith(reason)
+        assert refused.err.count("\n") == 1
+        assert (len(iam.users), iam.clients) == (1, {})
+
+
+def test_nothing_is_removed_where_nobody_says_yes(
+    users: Callable[..., Called], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_keycloak() as (iam, issuer):
+        assert users("make", issuer, "--count", 12, "--pattern", "new_{n}").code == 0
+        monkeypatch.setattr("sys.stdin", io.StringIO(""))
+        asked = users("clean", issuer)
+        monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+        refused = users("clean", issuer)
+        assert len(iam.users) == 13
+    assert "  and 2 more\n" in asked.out
+    assert asked.code == 1
+    assert asked.err.endswith("nothing was removed: nobody can be asked; --yes removes without asking.\n")
+    assert (refused.code, refused.out.endswith("Nothing was removed.\n")) == (0, True)
 
 
 def test_an_issuer_that_leads_elsewhere_gets_no_admin_token(users: Callable[..., Called], tmp_path: Path) -> None:
@@ -156,6 +255,28 @@ def test_the_token_itself_is_no_reference_and_is_not_repeated(
     assert given.code == 1
     assert "it must not be the token itself" in given.err
     assert TOKEN not in given.err
+
+
+def test_sessions_are_asked_for_where_the_file_that_they_fill_is_not_there_yet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One scenario may hold both the steps that have tokens and the workload that takes them from the file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "both.yaml").write_text("""\
+name: both
+topologies: {one: {provider: url, issuer: "http://127.0.0.1:9/"}}
+target: {refresh_tokens: tokens.csv}
+clients: {subject: {id: token-exchange-subject, secret: secret, auth: post}}
+users: {first: 100, last: 102, password: password}
+steps:
+  take: {request: pre_issued}
+  issue: {grant: password, client: subject, scope: openid offline_access}
+  refresh: {grant: refresh_token, client: subject}
+workloads: {login: [issue, refresh], refresh: {prime: [take], steps: [refresh]}}
+""")
+    asked = call(capsys, "users", "sessions", "both.yaml")
+    assert asked.code == 1
+    assert asked.err.startswith("GET http://127.0.0.1:9/.well-known/openid-configuration: connection refused")
 
 
 @pytest.mark.usefixtures("unmeasured")

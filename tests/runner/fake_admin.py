@@ -29,6 +29,7 @@ class FakeAdmin(dict[str, Answer]):
         self.clients: dict[str, Body] = {}
         self.calls = 0
         self.refuses_after: int | None = None
+        self.refusal = 401
         self.last_body: Body = {}
         self._ids = count(1)
         self._lock = Lock()
@@ -43,7 +44,7 @@ class FakeAdmin(dict[str, Answer]):
             if request.headers["Authorization"] != f"Bearer {TOKEN}":
                 return document({"error": "HTTP 401 Unauthorized"}, 401)(request)
             if self.refuses_after is not None and self.calls > self.refuses_after:
-                return document({"error": "expired"}, 401)(request)
+                return document({"error": "expired"}, self.refusal)(request)
             return self._answer(request)(request)
 
     def _answer(self, request: BaseHTTPRequestHandler) -> Answer:
@@ -63,10 +64,13 @@ class FakeAdmin(dict[str, Answer]):
 
     def _add(self, things: dict[str, Body], body: Body, name: str) -> Answer:
         if any(one.get(name) == body[name] for one in things.values()):
-            return document({"errorMessage": f"{name} exists"}, 409)
+            return self.taken(name)
         key = self.key_of(body, name)
         things[key] = {**body, "id": key}
-        return document({**body, "id": key}, 201)
+        return document(things[key], 201)
+
+    def taken(self, name: str) -> Answer:
+        return document({"errorMessage": f"{name} exists"}, 409)
 
     def key_of(self, body: Body, name: str) -> str:
         return f"id-{next(self._ids)}"
@@ -93,7 +97,16 @@ class FakeKeycloak(FakeAdmin):
 
 
 class FakeIndigo(FakeAdmin):
-    """SCIM and the client management API."""
+    """SCIM and the client management API of a version that chooses the secrets of clients itself."""
+
+    def _add(self, things: dict[str, Body], body: Body, name: str) -> Answer:
+        chosen = {"client_secret": f"chosen-{len(things)}"} if "client_secret" in body else {}
+        return super()._add(things, {**body, **chosen}, name)
+
+    def taken(self, name: str) -> Answer:
+        if name != "client_id":
+            return super().taken(name)
+        return document({"error": "saveNewClient.client.clientId: Client id not available"}, 400)
 
     def places(self) -> list[tuple[str, dict[str, Body], str]]:
         return [("/scim/Users", self.users, "userName"), ("/iam/api/clients", self.clients, "client_id")]
