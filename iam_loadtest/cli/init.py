@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -72,15 +73,29 @@ def init(issuer: str, output: Path, force: bool, ask: bool | None, **options: An
     Reads the discovery document and asks what that does not say, or takes it from options. Secrets are never asked for:
     the file refers to variables and files. Exit code 1 where the check fails; the file stays.
     """
-    if output.exists() and not force:
-        from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.runner.admin import checked_url  # noqa: PLC0415  not needed for --help
 
-        raise UserError(f"{output}: is there already; name another --output, or overwrite it with --force.")
+    issuer = checked_url(issuer)
+    _refuse_unfit_output(output, force)
     endpoints = _discover(issuer, output.parent, options)
     asking = _Asking(options, sys.stdin.isatty() if ask is None else ask)
     answers = _answers(endpoints, asking)
     _write(output, answers)
+    if not (asking.is_allowed or options["access"] or options["refresh_by"]):
+        click.echo(f"{output}: no workload asks for tokens; --access and --refresh-by add some.", err=True)
     _check(output)
+
+
+def _refuse_unfit_output(output: Path, force: bool) -> None:
+    """Before anybody is asked for answers that could not be written."""
+    from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
+
+    if output.exists() and not force:
+        raise UserError(f"{output}: is there already; name another --output, or overwrite it with --force.")
+    if not output.parent.is_dir():
+        raise UserError(f"{output}: there is no directory {output.parent}; make it, or name another --output.")
+    if not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise UserError(f"{output}: may not be written by this user; name another --output.")
 
 
 @dataclass(frozen=True)
@@ -106,12 +121,11 @@ class _Asking:
 def _discover(issuer: str, directory: Path, options: dict[str, Any]) -> Endpoints:
     from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
     from iam_loadtest.oidc.recognise import recognise  # noqa: PLC0415  not needed for --help
-    from iam_loadtest.runner.admin import checked_url  # noqa: PLC0415  not needed for --help
     from iam_loadtest.runner.failure import TrialFailedError  # noqa: PLC0415  not needed for --help
     from iam_loadtest.runner.preflight import Preflight  # noqa: PLC0415  not needed for --help
 
     try:
-        with Preflight(checked_url(issuer), _target(options, directory), directory) as preflight:
+        with Preflight(issuer, _target(options, directory), directory) as preflight:
             endpoints = preflight.discover()
     except TrialFailedError as error:
         raise UserError(str(error)) from error
@@ -141,6 +155,8 @@ def _answers(endpoints: Endpoints, asking: _Asking) -> Answers:
         key: asking.options[key] or "" for key in ("ca_bundle", "client_certificate", "client_key")
     }
     refresh_by: Any = asking.get("refresh_by", "How is a user's first refresh token had", _NONE, _REFRESH_BY)
+    if refresh_by == "exchange" and access is None:
+        raise click.UsageError("--access is needed with --refresh-by exchange: its token is what is exchanged.")
     needs_subject, needs_actor = refresh_by in {"password", "code", "device", "file"}, refresh_by == "exchange"
     scope = "openid" if product == "keycloak" else "openid offline_access"
     return Answers(
@@ -200,7 +216,11 @@ def _client(role: str, endpoints: Endpoints, asking: _Asking, is_needed: bool = 
 
 def _method(endpoints: Endpoints) -> str:
     """The first method that the IAM offers."""
-    registered = {"client_secret_basic": "basic", "client_secret_post": "post"}
+    registered = {
+        "client_secret_basic": "basic",
+        "client_secret_post": "post",
+        "self_signed_tls_client_auth": "tls_client_auth",
+    }
     offered = [registered.get(name, name) for name in endpoints.auth_methods]
     return next((name for name in _METHODS if name in offered), "basic")
 

@@ -95,6 +95,25 @@ def test_a_file_that_is_there_is_overwritten_by_force_alone(
     assert "workloads:" in path.read_text()
 
 
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_asked(
+    issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called = call(capsys, "init", issuer, "--output", tmp_path / "gone" / "first.yaml", "--no-ask", *NOTHING)
+    where = tmp_path / "gone"
+    assert (called.code, called.out) == (1, "")
+    assert called.err == f"{where}/first.yaml: there is no directory {where}; make it, or name another --output.\n"
+
+
+def test_a_scenario_without_a_client_is_written_and_said_to_ask_for_no_token(
+    issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is no terminal, and no option names one."""
+    path = tmp_path / "first.yaml"
+    called = call(capsys, "init", issuer, "--output", path, "--no-ask")
+    assert called.code == 0
+    assert called.err == f"{path}: no workload asks for tokens; --access and --refresh-by add some.\n"
+
+
 def test_what_is_needed_and_not_given_is_wrong_usage(
     issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,6 +124,9 @@ def test_what_is_needed_and_not_given_is_wrong_usage(
     given = call(capsys, "init", issuer, "--output", path, "--no-ask", "--access", "a", "--access-proof", "hun-ter2")
     assert given.code == 2
     assert "hun-ter2" not in given.err
+    exchanges = call(capsys, "init", issuer, "--output", path, "--no-ask", "--refresh-by", "exchange", *ACTOR)
+    assert exchanges.code == 2
+    assert "--access is needed with --refresh-by exchange" in exchanges.err
     assert not path.exists()
 
 
