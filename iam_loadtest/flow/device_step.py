@@ -61,11 +61,9 @@ class ApproveStep(ChainStep):
         login = held.login
         if login is None or login.form is None or login.pages > MAX_PAGES:
             return None
-        form, kind = login.form, self.kind
-        if form.password_field:
-            body, kind = form.body(user.username, user.password), APPROVE_LOGIN
-        else:
-            body = form.with_code(_device(held).user_code).body()
+        form = login.form.with_code(_device(held).user_code)
+        kind = APPROVE_LOGIN if form.password_field else self.kind
+        body = form.body(user.username, user.password)
         return Request(self.label, form.url, _FORM_HEADERS, body, "POST", kind, login.visit)
 
 

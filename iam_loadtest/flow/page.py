@@ -70,9 +70,8 @@ def login_form(request: Request, response: Response) -> Filled | None:
         return None
     form = min(candidates, key=_rank)
     fields = tuple(form.kept())
-    return Filled(
-        _action(request, response, form), fields, form.username_field or "username", form.password_field or ""
-    )
+    names = (form.username_field or "username", form.password_field or "", _code_field(form))
+    return Filled(_action(request, response, form), fields, *names)
 
 
 def consent_form(request: Request, response: Response) -> Filled | None:
@@ -91,7 +90,7 @@ def consent_form(request: Request, response: Response) -> Filled | None:
 def code_form(request: Request, response: Response) -> Filled | None:
     """The form that asks for a device's code, or for nothing but to be sent; None where the page has none."""
     for form in forms_of(response.body):
-        field = next((one.name for one in form.inputs if "user_code" in one.name), "")
+        field = _code_field(form)
         confirms = any(one.name in _CONFIRMS for one in form.inputs)
         if form.method == "POST" and (field or confirms):
             return Filled(_action(request, response, form), tuple(form.kept()), code_field=field)
@@ -119,6 +118,11 @@ def code_of(response: Response, state: str) -> Code:
     if len(given.get("code", [])) != 1:
         raise PageError("no code came back")
     return Code(given["code"][0])
+
+
+def _code_field(form: Form) -> str:
+    """Where a device's code goes, which may stand in the same form as name and password."""
+    return next((one.name for one in form.inputs if "user_code" in one.name), "")
 
 
 def _rank(form: Form) -> int:

@@ -20,9 +20,10 @@ INDIGO = classifier_for("indigo-iam")
 KEYCLOAK = classifier_for("keycloak")
 GENERIC = classifier_for("generic")
 CC, PASSWORD, CODE, DEVICE_CODE, REFRESH, EXCHANGE = (grant.value for grant in Grant)
-INTROSPECT, USERINFO, REVOKE, LOGIN = (
-    kind.value for kind in (RequestKind.INTROSPECT, RequestKind.USERINFO, RequestKind.REVOKE, RequestKind.LOGIN)
+INTROSPECT, USERINFO, REVOKE = (
+    kind.value for kind in (RequestKind.INTROSPECT, RequestKind.USERINFO, RequestKind.REVOKE)
 )
+LOGIN, APPROVE = RequestKind.LOGIN.value, RequestKind.APPROVE.value
 STALE, REFUSED, PROTOCOL = Outcome.STALE_READ, Outcome.REFUSED, Outcome.PROTOCOL_ERROR
 CONFLICT, POOL, BROKEN = Outcome.WRITE_CONFLICT, Outcome.POOL_EXHAUSTED, Outcome.SERVER_ERROR
 GOOD = b'{"access_token": "secret-token", "token_type": "Bearer"}'
@@ -109,6 +110,9 @@ def test_what_every_provider_s_token_endpoint_may_answer(
         (REVOKE, error(401, "invalid_client", "Client does not own the presented token"), 0.1, REFUSED),
         (REVOKE, error(500, "server_error", "(1213) Deadlock found"), 0.1, CONFLICT),
         (LOGIN, error(403, "access_denied", "The form is not from this session"), 0.1, STALE),
+        (APPROVE, error(403, "access_denied", "The form is not from this session"), 0.1, STALE),
+        (DEVICE_CODE, error(400, "invalid_grant", "Invalid device code: aB"), 0.1, STALE),
+        (DEVICE_CODE, error(400, "invalid_grant", "The user of this code is not there"), 0.1, REFUSED),
     ],
 )  # fmt: skip
 def test_answers_of_indigo_iam(kind: str, response: Response, latency_s: float, expected: Outcome) -> None:
@@ -137,6 +141,9 @@ UNKNOWN_ERROR = error(500, "unknown_error", "For more on this error consult the 
         (CC, error(401, "unauthorized_client", "Invalid client or Invalid client credentials"), 0.1, REFUSED),
         (CODE, error(400, "invalid_grant", "Code not valid"), 0.1, STALE),
         (CODE, error(400, "invalid_grant", "Incorrect redirect_uri"), 0.1, REFUSED),
+        (DEVICE_CODE, error(400, "invalid_grant", "Device code not valid"), 0.1, STALE),
+        (LOGIN, Response(400, b"<html>"), 0.1, STALE),
+        (APPROVE, Response(400, b"<html>"), 0.1, STALE),
         (USERINFO, error(401, "invalid_request", "User session not found or doesn't have client"), 0.1, STALE),
         (USERINFO, Response(401), 0.1, STALE),
         (USERINFO, error(403, "insufficient_scope", "Missing openid scope"), 0.1, REFUSED),
@@ -159,6 +166,7 @@ def test_answers_of_keycloak(kind: str, response: Response, latency_s: float, ex
         (PASSWORD, error(400, "invalid_grant"), REFUSED),
         (CODE, error(400, "invalid_grant", "grant request is invalid"), STALE),
         (CODE, error(400, "invalid_grant", "PKCE verification failed"), REFUSED),
+        (DEVICE_CODE, error(400, "invalid_grant", "grant request is invalid"), STALE),
         (EXCHANGE, error(400, "invalid_grant", "subject token not found"), STALE),
         (EXCHANGE, error(400, "invalid_request", "Access token for value was not found"), STALE),
         (EXCHANGE, error(400, "invalid_request", "Invalid subject token"), STALE),

@@ -85,6 +85,16 @@ def test_the_user_logs_in_enters_the_code_and_says_yes() -> None:
     assert len({id(request.visit) for request in sent[1:5]}) == 1, "one browser"
 
 
+def test_a_form_may_ask_for_code_and_login_at_once() -> None:
+    at_once = '<form method="POST"><input type="text" name="user_code" value=""><input type="text" name="username">'
+    outcome, sent = walked(at_once + '<input type="password" name="password"></form>', DONE)
+    assert outcome is Outcome.OK
+    assert (sent[2].url, form(sent[2])) == (
+        ISSUER + "device",
+        {"user_code": "ABCD", "username": "ada", "password": "hunter2"},
+    )
+
+
 def test_the_complete_page_is_opened_where_there_is_one() -> None:
     _, sent = walked(DONE, codes={**CODES, "verification_uri_complete": ISSUER + "device?user_code=ABCD"})
     assert [request.url for request in sent[1:2]] == [ISSUER + "device?user_code=ABCD"]
