@@ -71,7 +71,8 @@ def init(issuer: str, output: Path, force: bool, ask: bool | None, **options: An
     """Write a first scenario for ISSUER, and check it.
 
     Reads the discovery document and asks what that does not say, or takes it from options. Secrets are never asked for:
-    the file refers to variables and files. Exit code 1 where the check fails; the file stays.
+    the file refers to variables, and to files as seen from its own directory. Exit code 1 where the check fails; the
+    file stays.
     """
     from iam_loadtest.runner.admin import checked_url  # noqa: PLC0415  not needed for --help
 

@@ -47,6 +47,7 @@ class Endpoints:
             token=here.get("token_endpoint", self.token),
             introspection=here.get("introspection_endpoint", self.introspection),
             revocation=here.get("revocation_endpoint", self.revocation),
+            device_authorization=here.get("device_authorization_endpoint", self.device_authorization),
         )
 
 

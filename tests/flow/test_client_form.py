@@ -68,6 +68,15 @@ def test_a_client_that_shows_a_certificate_goes_where_the_provider_asks_for_it()
     assert made(BY_TLS, grant="client_credentials").url == URL
 
 
+def test_a_device_of_such_a_client_asks_there_too() -> None:
+    there = "https://iam.example:8443/device"
+    aliases = Endpoints(
+        ISSUER, URL, device_authorization=f"{URL}/device", mutual_tls=(("device_authorization_endpoint", there),)
+    )
+    assert made(BY_TLS, aliases, request="device").url == there
+    assert made(BY_JWT, aliases, request="device").url == f"{URL}/device"
+
+
 def test_an_alias_on_another_host_is_refused_to_those_who_would_go_there_alone() -> None:
     aliases = Endpoints(ISSUER, URL, mutual_tls=(("token_endpoint", "https://mtls.iam.example/token"),))
     assert made(BY_JWT, aliases, grant="client_credentials").url == URL
