@@ -27,7 +27,11 @@ DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _PROFILE = ("openid", "profile", "email", "offline_access")
 _STORAGE = ("storage.read:/", "storage.write:/")
 _TASKS = ("read-tasks", "write-tasks")
-_LOCAL_CALLBACKS = ("http://localhost:4000/callback", "http://127.0.0.1:4000/callback")
+_LOCAL_CALLBACKS = (
+    "http://localhost:4000/callback",
+    "http://127.0.0.1:4000/callback",
+    "http://localhost:9090/iam-test-client/openid_connect_login",  # upstream's own
+)
 _BATCH = 5000
 
 

@@ -13,9 +13,11 @@ from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.runner.embedded_iam import EmbeddedIam, embedded_iam, served_by_step
 from iam_loadtest.runner.preflight import Preflight
 from iam_loadtest.scenario.builtin import READY_WORKLOADS
+from iam_loadtest.scenario.load_file import load_scenario
 from iam_loadtest.scenario.topology import EmbeddedTopology
 from tests.scenario.scenarios import scenario_of
 
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
@@ -47,6 +49,16 @@ def test_a_login_gives_consent_once_and_redeems_its_code(server: EmbeddedIam) ->
     first = [("login_page", 200, ok), ("login", 200, ok), ("consent", 302, ok), ("redeem", 200, ok)]
     again = [("login_page", 200, ok), ("login", 302, ok), ("redeem", 200, ok)]
     assert [walked(server, "login") for _ in range(2)] == [first, again]
+
+
+def test_every_workload_of_indigo_iam_s_scenario_is_good_at_its_stand_in(server: EmbeddedIam) -> None:
+    """Its clients, their methods and redirect URIs are those of upstream's test data, which both are filled with."""
+    scenario = load_scenario(SCENARIOS / "indigo-iam.yaml", environ={})
+    with Preflight(server.issuer, scenario.target, Path()) as preflight:
+        endpoints = preflight.discover()
+        for name in scenario.workloads:
+            checked, _ = preflight.walk(prepare_workload(scenario, name, endpoints, Path(), {}))
+            assert {step.outcome for step in checked} == {Outcome.OK}, (name, checked[-1])
 
 
 def test_the_iam_counts_the_requests_of_each_kind(server: EmbeddedIam) -> None:
