@@ -36,7 +36,7 @@ def plan(scenario: Path, only: tuple[str, ...], quick: bool, **load: Any) -> Non
     for trial in trials:
         starts = format_duration(start_s)
         click.echo(f"{trial.position:>4}  {starts:>9}  {trial.topology:<24} {trial.workload:<16} {trial.trial}")
-        start_s += whole.takes_s[trial.topology] + whole.rest_s
+        start_s += whole.length_s(trial) + whole.rest_s
     click.echo(
         f"{counted(len(trials), 'trial')} of {_lengths(whole, trials)} each: {_model(noun.load)}, "
         f"{format_duration(noun.load.warm_up_s)} warm-up, "
@@ -46,8 +46,8 @@ def plan(scenario: Path, only: tuple[str, ...], quick: bool, **load: Any) -> Non
 
 
 def _lengths(whole: Plan, trials: Sequence[PlannedTrial]) -> str:
-    """How long one trial takes; the shortest and the longest where topologies take different times to start."""
-    lengths = [whole.takes_s[trial.topology] for trial in trials]
+    """How long one trial takes; the shortest and the longest where topologies or probes make them unlike."""
+    lengths = [whole.length_s(trial) for trial in trials]
     shown = dict.fromkeys(format_duration(length_s) for length_s in (min(lengths), max(lengths)))
     return " to ".join(shown)
 

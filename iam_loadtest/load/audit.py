@@ -17,9 +17,8 @@ from iam_loadtest.load.transport import Transport
 from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.probe import ProbePhase, ProbeRow, ProbeVerdict
+from iam_loadtest.scenario.probes import AUDIT_LIMIT_S
 
-AUDIT_LIMIT_S = 60.0
-"""What is not read by then is counted as not audited; which credentials that is, is chance."""
 AGAIN_AFTER_S = 1.0
 """A credential that is not there is looked for once more: missing is said of what is still missing then."""
 AT_ONCE = 10

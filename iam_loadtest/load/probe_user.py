@@ -7,12 +7,12 @@ from typing import Any
 from locust import task
 from locust.exception import StopUser
 
-from iam_loadtest.load.audit import AGAIN_AFTER_S, AUDIT_LIMIT_S
+from iam_loadtest.load.audit import AGAIN_AFTER_S
 from iam_loadtest.load.probing import ProbeRunner
 from iam_loadtest.load.session import holder_of
 from iam_loadtest.load.setup import LoadSetup
 from iam_loadtest.load.users import ReportingUser
-from iam_loadtest.scenario.probes import Probes
+from iam_loadtest.scenario.probes import AUDIT_LIMIT_S, Probes
 
 
 class ProbeUser(ReportingUser):

@@ -26,7 +26,7 @@ PARENT_VARIABLE = "IAM_LOADTEST_PARENT_PID"
 LOCUSTFILE = Path(__file__).parents[1] / "load" / "trial_locustfile.py"
 _GRACE_S = 60.0
 _AUDIT_S = 90.0
-"""For what probes wrote to settle and to be read again, which has limits of its own."""
+"""For what probes wrote to be read again, which has a limit of its own."""
 _POLL_S = 0.25
 _PATIENCE_S = 20.0
 
@@ -42,7 +42,7 @@ class LoadInterruptedError(IamLoadtestError):
 def run_load(
     spec: TrialSpec,
     load: Load,
-    timeout_s: float,
+    end_s: float,
     watch: Callable[[Progress], None],
     external: ExternalWorkers | None = None,
     probe_users: int = 0,
@@ -50,10 +50,10 @@ def run_load(
 ) -> LoadResult:
     """Run Locust to the end of a trial and return what its master left.
 
-    ``timeout_s`` is the time limit of one request, which the last requests may need. Workers are started here unless
-    they are ``external``. ``probe_users`` come on top of the load's users. ``beside`` is called some times a second
-    while the load goes on. Raises TrialFailedError where Locust left nothing or did not end in time,
-    LoadInterruptedError on Ctrl-C.
+    ``end_s`` is what the end may take by the scenario: the time limit of the last requests, and a pause before probes
+    are audited. Workers are started here unless they are ``external``. ``probe_users`` come on top of the load's users.
+    ``beside`` is called some times a second while the load goes on. Raises TrialFailedError where Locust left nothing
+    or did not end in time, LoadInterruptedError on Ctrl-C.
     """
     directory = Path(spec.directory)
     write_trial_spec(directory / SPEC_FILE, spec)
@@ -65,7 +65,7 @@ def run_load(
         try:
             for command in (_master(load, probe_users, at, spec.workers_wait_s), *[locust_worker(*at)] * workers):
                 processes.append(start_process(command, log, environ, directory))
-            limit_s = spec.workers_wait_s + trial_s(load) + timeout_s + _AUDIT_S + _GRACE_S
+            limit_s = spec.workers_wait_s + trial_s(load) + end_s + _AUDIT_S + _GRACE_S
             _follow(processes[0], directory, limit_s, watch, beside)
             await_end(processes, _PATIENCE_S)
         except KeyboardInterrupt as interrupt:

@@ -174,7 +174,7 @@ def _load(
     return run_load(
         _spec(context, planned, issuer, directory, server.nodes if server else ()),
         context.scenario.load,
-        context.scenario.target_of(planned.topology).timeout_s,
+        context.scenario.target_of(planned.topology).timeout_s + context.scenario.settle_s_of(planned.workload),
         watch,
         context.external,
         context.scenario.probe_users_of(planned.workload),

@@ -114,6 +114,10 @@ class Scenario(Noun):
             return 0
         return max(self.probes.users, self.load.workers)
 
+    def settle_s_of(self, workload: str) -> float:
+        """The pause after the load of a trial before what its probes wrote is audited; 0 where it runs none."""
+        return (self.probes or Probes()).settle_s if self.probes_of(workload) else 0.0
+
     def steps_of(self, workload: str) -> tuple[str, ...]:
         """Every step of a workload once, in order, those of ``prime`` among them; of a mix those of all its chains.
 

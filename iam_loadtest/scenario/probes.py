@@ -11,6 +11,8 @@ from iam_loadtest.results.probe import ProbeKind
 from iam_loadtest.scenario.fields import DurationS, Noun, Share, Whole
 
 MAX_SHARE = 0.2
+AUDIT_LIMIT_S = 60.0
+"""How long an audit may read. What is not read by then is not audited; which credentials that is, is chance."""
 DEFAULT_KINDS = (
     ProbeKind.ISSUE_INTROSPECT,
     ProbeKind.ISSUE_REFRESH,

@@ -125,3 +125,22 @@ def test_a_workload_without_trials_of_its_own_cannot_be_chosen(
     scenario.write_text(SCENARIO + "trials_of: [refresh]\n", encoding="utf-8")
     called = call(capsys, "plan", scenario, "--only", "access")
     assert called.err == "--only access: must be a topology (one, two), a workload (refresh) or TOPOLOGY/WORKLOAD.\n"
+
+
+def test_the_time_counts_the_audit_of_probes(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """4 s to settle, then half of the 53 s in which they wrote: 60 s become 1m30s; a workload without them stays."""
+    scenario.write_text(SCENARIO + "probes: {settle: 4s}\n", encoding="utf-8")
+    summary = call(capsys, "plan", scenario, "--trials", "1").out.splitlines()[-2]
+    assert summary.startswith("4 trials of 1m30s each: ")
+    alone = "workloads: {access: [issue], alone: {probes: [issue-introspect]}}"
+    text = SCENARIO.replace("workloads: {access: [issue], refresh: [issue_for_user, refresh]}", alone)
+    scenario.write_text(text, encoding="utf-8")
+    summary = call(capsys, "plan", scenario, "--trials", "1").out.splitlines()[-2]
+    assert summary.startswith("4 trials of 1m to 1m28s each: ")
+
+
+def test_a_long_audit_is_counted_as_long_as_it_may_take(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten minutes of probes: 2 s to settle and a minute, on top of 5 s start, 2 s ramp, 3 s warm-up: 11m12s."""
+    scenario.write_text(SCENARIO + "probes: {}\n", encoding="utf-8")
+    called = call(capsys, "plan", scenario, "--duration", "10m", "--trials", "1", "--only", "one/access")
+    assert called.out.splitlines()[-1] == "Expected time: 11m12s."

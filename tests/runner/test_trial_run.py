@@ -69,18 +69,19 @@ class PretendedLoad:
         self.spec: TrialSpec | None = None
         self.external: ExternalWorkers | None = None
         self.probe_users = 0
+        self.end_s = 0.0
 
     def __call__(
         self,
         spec: TrialSpec,
         load: Load,
-        timeout_s: float,
+        end_s: float,
         watch: Callable[[Progress], None],
         external: ExternalWorkers | None = None,
         probe_users: int = 0,
         _beside: Callable[[], None] | None = None,
     ) -> LoadResult:
-        self.spec, self.external, self.probe_users = spec, external, probe_users
+        self.spec, self.external, self.probe_users, self.end_s = spec, external, probe_users, end_s
         watch(Progress("window", 1.0, load.users))
         if isinstance(self.ending, BaseException):
             raise self.ending
@@ -118,6 +119,17 @@ def test_a_good_trial_is_written_as_it_went(iam: Server, tmp_path: Path, monkeyp
         str(tmp_path / "trials" / ".running-001-here-access-t1"),
         {"users": 5},
     )
+
+
+def test_the_pause_before_an_audit_is_no_reason_to_give_a_load_up(
+    iam: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it is: ten seconds for the last requests, and five minutes to settle."""
+    _, without = run(monkeypatch, tmp_path, scenario(iam))
+    monkeypatch.setattr(trial_run, "preflight_trial", lambda *_: None)
+    (tmp_path / "second").mkdir()
+    _, with_probes = run(monkeypatch, tmp_path / "second", scenario(iam, probes={"settle": "5m"}))
+    assert (without.end_s, with_probes.end_s) == (10, 310)
 
 
 def test_a_load_of_other_hosts_says_what_starts_a_worker_there(
