@@ -16,10 +16,10 @@ from pathlib import Path
 import requests
 
 from iam_loadtest.errors import SecretMissingError
-from iam_loadtest.oidc.redact import redact
 from iam_loadtest.oidc.request_kind import RequestKind
 from iam_loadtest.results.lab_state import NODE_HEADER
 from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.log_tail import last_line
 from iam_loadtest.runner.observing import observed
 from iam_loadtest.runner.process import Process, end_processes, start_process
 from iam_loadtest.scenario.iam_flags import iam_flags
@@ -141,9 +141,3 @@ def _await_ready(process: Process, ready_file: Path, log: Path) -> str:
             raise TrialFailedError(f"the built-in IAM was not ready within {_READY_WITHIN_S:.0f}s; see {log.name}.")
         time.sleep(_POLL_S)
     return str(json.loads(ready_file.read_text(encoding="utf-8"))["issuer"])
-
-
-def last_line(log: Path) -> str:
-    """What a program said last, without tokens, for a reason."""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return redact(lines[-1]) if lines else "it printed nothing"

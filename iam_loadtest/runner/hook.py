@@ -7,14 +7,16 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from iam_loadtest.oidc.redact import redact
 from iam_loadtest.results.run import PlannedTrial
 from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.log_tail import last_line
 from iam_loadtest.runner.process import end_processes, start_process
 from iam_loadtest.scenario.hook import Hook
 from iam_loadtest.units import format_duration
 
 HOOKS_LOG = "hooks.log"
+_HEAD = "# "
+"""What the line before a hook's output begins with."""
 _PATIENCE_S = 2.0
 
 
@@ -33,7 +35,7 @@ def run_hook(name: str, hook: Hook, directory: Path, told: Mapping[str, str]) ->
     """Run one hook to its end, output kept in hooks.log; raises TrialFailedError where it fails or takes too long."""
     log = directory / HOOKS_LOG
     with log.open("ab") as output:
-        output.write(f"# {name}: {hook.command[0]}\n".encode())
+        output.write(f"{_HEAD}{name}: {hook.command[0]}\n".encode())
         output.flush()
         process = start_process(hook.command, output, {**os.environ, **told}, Path.cwd(), "supervise")
         try:
@@ -44,9 +46,6 @@ def run_hook(name: str, hook: Hook, directory: Path, told: Mapping[str, str]) ->
         finally:
             end_processes([process], _PATIENCE_S)
     if code != 0:
-        raise TrialFailedError(f"hook {name} ended with exit code {code}: {_last_line(log)}; see {HOOKS_LOG}.")
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return redact(lines[-1]) if lines and not lines[-1].startswith("# ") else "it printed nothing"
+        said = last_line(log)
+        said = "it printed nothing" if said.startswith(_HEAD) else said
+        raise TrialFailedError(f"hook {name} ended with exit code {code}: {said}; see {HOOKS_LOG}.")

@@ -16,8 +16,9 @@ from pathlib import Path
 from iam_loadtest.results.json_file import write_json
 from iam_loadtest.results.lab_state import LAB_STATE_FILE, LabState, read_lab_state
 from iam_loadtest.results.server_file import OBSERVED_FILE
-from iam_loadtest.runner.embedded_iam import EmbeddedIam, last_line
+from iam_loadtest.runner.embedded_iam import EmbeddedIam
 from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.log_tail import last_line
 from iam_loadtest.runner.observing import keep_observed
 from iam_loadtest.runner.process import Process, end_processes, start_process
 from iam_loadtest.scenario.topology import LabTopology

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from iam_loadtest.errors import IamLoadtestError
-from iam_loadtest.oidc.redact import redact
 from iam_loadtest.results.load_result import LoadResult, Progress, read_load_result, read_progress
 from iam_loadtest.results.trial import LOCUST_LOG
 from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.failure import TrialFailedError
+from iam_loadtest.runner.log_tail import last_line
 from iam_loadtest.runner.process import Process, await_end, end_processes, start_process
 from iam_loadtest.scenario.load import Load
 from iam_loadtest.scenario.plan import trial_s
@@ -136,5 +136,4 @@ def _locust() -> Sequence[str]:
 
 
 def _last_line(directory: Path) -> str:
-    lines = (directory / LOCUST_LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return redact(lines[-1]) if lines else f"{LOCUST_LOG} is empty"
+    return last_line(directory / LOCUST_LOG, f"{LOCUST_LOG} is empty")

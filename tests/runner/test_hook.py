@@ -79,6 +79,21 @@ def test_a_token_in_a_hook_s_last_line_is_taken_out(tmp_path: Path) -> None:
     assert "<token>" in failure_of(tmp_path, hook(f"print('curl: {token} refused'); raise SystemExit(1)"))
 
 
+def test_bytes_that_are_no_text_and_escape_codes_do_no_harm(tmp_path: Path) -> None:
+    """The reason is shown on terminals: it can neither move a cursor nor end the runner. The log has every byte."""
+    code = "import sys; sys.stdout.buffer.write(bytes(range(256)) + b'\\n\\x1b]0;title\\x07\\x1b[31mno \\xff release')"
+    reason = failure_of(tmp_path, hook(f"{code}; sys.exit(1)"))
+    assert reason.isprintable()
+    assert reason == "hook before_trial ended with exit code 1: ]0;title [31mno \ufffd release; see hooks.log."
+    assert bytes(range(256)) in (tmp_path / HOOKS_LOG).read_bytes()
+
+
+def test_of_a_long_log_the_end_alone_is_read(tmp_path: Path) -> None:
+    """A hook may print gigabytes; its last line is the reason all the same."""
+    code = "print('x' * 70_000); print('y ' * 40_000); print('out of memory'); raise SystemExit(1)"
+    assert failure_of(tmp_path, hook(code)).endswith("exit code 1: out of memory; see hooks.log.")
+
+
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     """127 is what a shell would say as well."""
     assert failure_of(tmp_path, Hook.model_validate("no-such-program --now")) == (
