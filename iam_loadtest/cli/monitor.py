@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from iam_loadtest.results.load_result import ENDING
 from iam_loadtest.units import format_duration
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from iam_loadtest.results.trial import Trial
 
 _PLAIN_EVERY_S = 10.0
+_WITHOUT_CURSOR = frozenset({"dumb", "unknown"})
+"""Terminals that cannot replace a line."""
 
 
 class Monitor(Protocol):
@@ -38,7 +42,7 @@ def monitor_for(quiet: bool, json_log: bool, expected_trial_s: float) -> Monitor
         return JsonMonitor()
     if quiet:
         return QuietMonitor()
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and os.environ.get("TERM") not in _WITHOUT_CURSOR:
         return LiveMonitor(expected_trial_s)
     return PlainMonitor(expected_trial_s)
 
@@ -95,9 +99,10 @@ class PlainMonitor(QuietMonitor):
         click.echo(f"[{number}/{total}] {_name(planned)}, about {left} left")
 
     def trial_progressed(self, progress: Progress) -> None:
-        """The figures, at most every ten seconds."""
+        """The figures, at most every ten seconds; that the trial is being ended, at once."""
         now = time.monotonic()
-        if progress.phase != "done" and now - self._said_at >= _PLAIN_EVERY_S:
+        is_due = progress.phase != "done" and now - self._said_at >= _PLAIN_EVERY_S
+        if is_due or progress.phase == ENDING:
             self._said_at = now
             click.echo(f"    {figures(progress)}")
 
@@ -136,6 +141,8 @@ class LiveMonitor:
 
 def figures(progress: Progress) -> str:
     """A running trial in one line."""
+    if progress.phase == ENDING:
+        return "interrupted: ending the trial and saving what there is, which can take half a minute"
     parts = [f"{progress.phase} {format_duration(max(progress.phase_left_s, 0))} left", f"{progress.users} users"]
     if progress.throughput_per_s is not None:
         parts.append(f"{progress.throughput_per_s:.0f} ok/s")

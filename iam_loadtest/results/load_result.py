@@ -11,6 +11,8 @@ from iam_loadtest.results.trial import Caution, GeneratorHealth, TrialCounts, Tr
 
 LOAD_RESULT_FILE = "load.json"
 PROGRESS_FILE = "progress.json"
+ENDING = "ending"
+"""The phase after Ctrl-C or another signal: the load is ended, and what there is of it is saved."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class LoadResult:
 class Progress:
     """The state of a running trial, over the last few seconds. None where nothing was answered yet.
 
-    ``phase`` is starting, ramp, warm-up, window, cool-down or done; ``phase_left_s`` the rest of the phase. ``late``
-    and ``dropped`` are arrivals of the window so far, None in the closed model.
+    ``phase`` is starting, ramp, warm-up, window, cool-down, done or :data:`ENDING`; ``phase_left_s`` the rest of the
+    phase. ``late`` and ``dropped`` are arrivals of the window so far, None in the closed model.
     """
 
     phase: str

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from iam_loadtest.errors import IamLoadtestError
-from iam_loadtest.results.load_result import LoadResult, Progress, read_load_result, read_progress
+from iam_loadtest.results.load_result import ENDING, LoadResult, Progress, read_load_result, read_progress
 from iam_loadtest.results.trial import LOCUST_LOG
 from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.failure import TrialFailedError
@@ -69,6 +69,7 @@ def run_load(
             _follow(processes[0], directory, limit_s, watch, beside)
             await_end(processes, _PATIENCE_S)
         except KeyboardInterrupt as interrupt:
+            watch(Progress(ENDING, 0.0, load.users))
             end_processes(processes[:1], _PATIENCE_S)
             raise LoadInterruptedError(read_load_result(directory)) from interrupt
         finally:

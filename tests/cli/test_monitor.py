@@ -19,7 +19,7 @@ from iam_loadtest.cli.monitor import (
     figures,
     monitor_for,
 )
-from iam_loadtest.results.load_result import Progress
+from iam_loadtest.results.load_result import ENDING, Progress
 from iam_loadtest.results.run import PlannedTrial
 from iam_loadtest.results.trial import Trial, TrialCounts, TrialStatus
 
@@ -87,6 +87,16 @@ def test_plain_figures_come_every_ten_seconds(clock: list[float], capsys: pytest
     assert [line.split(",")[0].strip() for line in lines] == ["window 20s left", "window 9.9s left"]
 
 
+def test_that_a_trial_is_being_ended_is_said_at_once(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C is heard, although the end of the load takes its time: nobody has to press it again."""
+    shown = PlainMonitor(30.0)
+    shown.trial_started(PLANNED, 1, 1)
+    shown.trial_progressed(Progress(ENDING, 0.0, 20))
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "    interrupted: ending the trial and saving what there is, which can take half a minute"
+    ]
+
+
 def test_json_lines_are_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     """Each line is an object with its event and every field."""
     show(JsonMonitor())
@@ -132,6 +142,14 @@ def test_the_monitor_fits_options_and_terminal(
 ) -> None:
     """JSON wins over quiet; a live line only where there is a terminal."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setenv("TERM", "xterm")
     shown = monitor_for(quiet, json_log, 30.0)
     shown.close()
     assert type(shown) is kind
+
+
+def test_a_terminal_that_cannot_replace_a_line_has_plain_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an editor's shell, where a live line would show nothing at all."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert type(monitor_for(False, False, 30.0)) is PlainMonitor
