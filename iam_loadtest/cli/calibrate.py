@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iam_loadtest.cli import EXIT_INTERRUPTED
+from iam_loadtest.cli.hint import shell_command
 from iam_loadtest.cli.options import Duration, scenario_argument
 from iam_loadtest.errors import UserError
 
@@ -52,7 +53,7 @@ def calibrate_run(directory: Path, scenario: Scenario, silent: bool) -> None:
     try:
         found = store_calibration(directory, scenario)
     except KeyboardInterrupt:
-        click.echo(f"Interrupted; go on with: iam-loadtest run --resume {directory}", err=True)
+        click.echo(f"Interrupted; go on with: {shell_command('run', '--resume', directory)}", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except UserError as error:
         if not silent:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iam_loadtest.cli import EXIT_CANNOT
+from iam_loadtest.cli.hint import shell_command
 from iam_loadtest.cli.options import scenario_argument
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def check(scenario: Path, topologies: tuple[str, ...]) -> None:
     """
     if not check_scenario(scenario, topologies):
         sys.exit(EXIT_CANNOT)
+    click.echo(f"All good. Next: {shell_command('run', scenario)}")
 
 
 def check_scenario(scenario: Path, topologies: tuple[str, ...] = ()) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iam_loadtest.cli import EXIT_CANNOT
+from iam_loadtest.cli.hint import shell_command
 
 if TYPE_CHECKING:
     from iam_loadtest.oidc.discovery import Endpoints
@@ -257,7 +258,7 @@ def _check(output: Path) -> None:
         click.echo(str(error), err=True)
         is_good = False
     if is_good:
-        click.echo(f"All good. Next: iam-loadtest run {output}")
+        click.echo(f"All good. Next: {shell_command('run', output)}")
         return
-    click.echo(f"Correct that, then: iam-loadtest check {output}", err=True)
+    click.echo(f"Correct that, then: {shell_command('check', output)}", err=True)
     sys.exit(EXIT_CANNOT)

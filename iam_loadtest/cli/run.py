@@ -10,6 +10,7 @@ import click
 
 from iam_loadtest.cli import EXIT_INTERRUPTED
 from iam_loadtest.cli.calibrate import calibrate_run
+from iam_loadtest.cli.hint import shell_command
 from iam_loadtest.cli.judgement import judge_directory, judge_of, judge_summary
 from iam_loadtest.cli.monitor import emit
 from iam_loadtest.cli.options import (
@@ -152,8 +153,8 @@ def _resume_command(directory: Path) -> str:
     from iam_loadtest.results.run import read_run  # noqa: PLC0415  not needed for --help
 
     info = read_run(directory).info
-    external = f" --workers-external {info.overrides['workers']}" if info.external_workers else ""
-    return f"iam-loadtest run --resume {directory}{external}"
+    external = ["--workers-external", info.overrides["workers"]] if info.external_workers else []
+    return shell_command("run", "--resume", directory, *external)
 
 
 def _finish(outcome: RunOutcome, with_report: bool, silent: bool, strict: bool) -> int:
@@ -168,7 +169,9 @@ def _finish(outcome: RunOutcome, with_report: bool, silent: bool, strict: bool) 
     try:
         return _judge(outcome.directory, with_report, silent, strict)
     except KeyboardInterrupt:
-        click.echo(f"Interrupted; every trial has ended. Report: iam-loadtest report {outcome.directory}", err=True)
+        click.echo(
+            f"Interrupted; every trial has ended. Report: {shell_command('report', outcome.directory)}", err=True
+        )
         return EXIT_INTERRUPTED
 
 

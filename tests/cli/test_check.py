@@ -52,7 +52,8 @@ def test_every_step_of_every_workload_is_walked(
     called = call(capsys, "check", path, "--only", "built-in", "--only", "there")
     assert (called.code, called.err) == (0, "")
     notes = [line for line in called.out.splitlines() if line.startswith("      ")]
-    lines = [line for line in called.out.splitlines() if line not in notes]
+    *lines, last = [line for line in called.out.splitlines() if line not in notes]
+    assert last == f"All good. Next: iam-loadtest run {path}"
     assert lines[12] == f"there: {issuer}"
     for block in (lines[1:12], lines[13:]):
         assert [line.split()[:2] for line in block] == [

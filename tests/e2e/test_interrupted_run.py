@@ -47,7 +47,7 @@ def test_a_signal_ends_the_trial_keeps_it_marked_and_says_how_to_go_on(
     _, err = runner.communicate(timeout=60)
     run = workshop.run()
     assert runner.returncode == 130
-    assert f"iam-loadtest run --resume {run.directory.relative_to(workshop.directory)}" in err
+    assert f"-m iam_loadtest run --resume {run.directory.relative_to(workshop.directory)}" in err
     assert [(trial.status, trial.reason) for trial in run.trials] == [
         (TrialStatus.INTERRUPTED, "interrupted by the user")
     ]
@@ -65,7 +65,8 @@ def test_ctrl_c_in_the_after_trial_hook_keeps_the_trial_that_is_finished(worksho
     runner.send_signal(signal.SIGINT)
     _, err = runner.communicate(timeout=60)
     assert runner.returncode == 130
-    assert "1 trial left to do. Go on with: iam-loadtest run --resume " in err
+    assert "1 trial left to do. Go on with: " in err
+    assert " -m iam_loadtest run --resume " in err
     assert [trial.status for trial in workshop.run().trials] == [TrialStatus.OK]
 
 
