@@ -61,12 +61,14 @@ def summarise_run(run: Run) -> RunSummary:
     """The summary of a run. One trial is in memory at a time."""
     steps = steps_of_workloads(run.info.scenario)
     validity, staged = validity_of(run.info.scenario), is_staged(run.info.scenario)
+    by_time = sorted(run.trials, key=lambda trial: trial.started_at)
+    order = {trial.id: number for number, trial in enumerate(by_time, start=1)}
     trials = tuple(
         replace(
             summarise_trial(run.trial_directory(trial), trial, steps.get(trial.workload, ()), validity, staged),
-            order=order,
+            order=order[trial.id],
         )
-        for order, trial in enumerate(run.trials, start=1)
+        for trial in run.trials
     )
     pairs = [(planned.topology, planned.workload) for planned in run.info.plan]
     pairs += [(trial.topology, trial.workload) for trial in run.trials]

@@ -35,7 +35,7 @@ class TrialSummary:
 
     ``excluded`` says why the trial does not count in combined figures; None where it counts.
     ``rows`` is what the samples file holds, ramp included; ``cautions`` are the trial's own and those of its figures.
-    ``order`` is the trial's place in the running order of its run, from 1.
+    ``order`` is the trial's place in its run by the time at which it started, from 1.
     ``steps`` are the requests, and where chains of several workloads are mixed, the chains of each; ``chain`` is of
     all of them together. ``steadiness`` is how throughput and p95 went over the window.
     ``distribution`` is that of the successful chains; ``backends`` is empty where answers name none; ``followed_up``

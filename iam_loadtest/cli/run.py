@@ -25,6 +25,7 @@ from iam_loadtest.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from iam_loadtest.cli.monitor import Monitor
     from iam_loadtest.runner.external import ExternalWorkers
     from iam_loadtest.runner.run import RunOutcome
     from iam_loadtest.scenario.model import Scenario
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
 @click.command()
 @scenario_argument(required=False)
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Do what is missing of this run.")
+@click.option(
+    "--again",
+    multiple=True,
+    type=click.Choice(["failed", "invalid"]),
+    help="With --resume: repeat the trials that ended so. They stay on disk, and the report names them. Repeatable.",
+)
 @click.option(
     "--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Where runs go."
 )
@@ -54,6 +61,7 @@ if TYPE_CHECKING:
 def run(
     scenario: Path | None,
     resume: Path | None,
+    again: tuple[str, ...],
     reports: Path,
     only: tuple[str, ...],
     quick: bool,
@@ -70,8 +78,9 @@ def run(
 ) -> None:
     """Run SCENARIO, or with --resume what is missing of a run, and write its report."""
     from iam_loadtest.cli.monitor import monitor_for  # noqa: PLC0415  not needed for --help
-    from iam_loadtest.runner.run import run_trials  # noqa: PLC0415  not needed for --help
 
+    if again and resume is None:
+        raise click.UsageError("--again repeats trials of a run that there is: name it with --resume.")
     external = external_of(workers_external, bind, port, workers_wait)
     if external is not None:
         external.require_port()
@@ -85,14 +94,28 @@ def run(
     if with_calibration and external is None:
         calibrate_run(directory, noun, quiet or json_log)
     monitor = monitor_for(quiet, json_log, _mean_trial_s(directory, noun))
-    try:
-        outcome = run_trials(directory, noun, monitor, judge_of(noun), external)
-    finally:
-        monitor.close()
+    outcome = _run_trials(directory, noun, monitor, external, again)
     code = _finish(outcome, with_report, quiet or json_log, strict)
     if json_log:
         emit("run_ended", directory=str(directory), missing=outcome.missing, exit_code=code)
     sys.exit(code)
+
+
+def _run_trials(
+    directory: Path, scenario: Scenario, monitor: Monitor, external: ExternalWorkers | None, again: tuple[str, ...]
+) -> RunOutcome:
+    """Run what is missing; an error that ends the run, such as a full disk, says how to go on."""
+    from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.results.trial import TrialStatus  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.runner.run import run_trials  # noqa: PLC0415  not needed for --help
+
+    statuses = [TrialStatus(status) for status in again]
+    try:
+        return run_trials(directory, scenario, monitor, judge_of(scenario), external, statuses)
+    except UserError as error:
+        raise UserError(f"{error} Then go on with: {_resume_command(directory)}") from error
+    finally:
+        monitor.close()
 
 
 def _open_run(
@@ -149,12 +172,12 @@ def _announce_workers(external: ExternalWorkers, scenario: Scenario, quiet: bool
         click.echo(f"Expecting {counted(count, 'worker')}; start each with:\n  {command}")
 
 
-def _resume_command(directory: Path) -> str:
+def _resume_command(directory: Path, *more: str) -> str:
     from iam_loadtest.results.run import read_run  # noqa: PLC0415  not needed for --help
 
     info = read_run(directory).info
     external = ["--workers-external", info.overrides["workers"]] if info.external_workers else []
-    return shell_command("run", "--resume", directory, *external)
+    return shell_command("run", "--resume", directory, *external, *more)
 
 
 def _finish(outcome: RunOutcome, with_report: bool, silent: bool, strict: bool) -> int:
@@ -166,13 +189,29 @@ def _finish(outcome: RunOutcome, with_report: bool, silent: bool, strict: bool) 
             err=True,
         )
         return EXIT_INTERRUPTED
+    if not outcome.trials and not silent:
+        click.echo("Nothing was left to run.")
     try:
-        return _judge(outcome.directory, with_report, silent, strict)
+        code = _judge(outcome.directory, with_report, silent, strict)
+        if not silent:
+            _say_how_to_repeat(outcome.directory)
+        return code
     except KeyboardInterrupt:
         click.echo(
             f"Interrupted; every trial has ended. Report: {shell_command('report', outcome.directory)}", err=True
         )
         return EXIT_INTERRUPTED
+
+
+def _say_how_to_repeat(directory: Path) -> None:
+    """Trials that failed, as while the IAM was down, may run again; invalid ones were repeated already."""
+    from iam_loadtest.results.run import read_run  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.results.trial import TrialStatus  # noqa: PLC0415  not needed for --help
+
+    trials = read_run(directory).trials
+    if any(trial.status is TrialStatus.FAILED and not trial.is_set_aside for trial in trials):
+        repeat = _resume_command(directory, "--again", "failed")
+        click.echo(f"Once their cause is gone, repeat the trials that failed with: {repeat}", err=True)
 
 
 def _judge(directory: Path, with_report: bool, silent: bool, strict: bool) -> int:

@@ -14,6 +14,9 @@ from iam_loadtest.report.text import listed, plural, quoted
 FEW_TOPOLOGIES = 3
 """So many topologies are named in a sentence one by one."""
 
+FEW_REPEATED = 6
+"""So many attempts that were repeated on request are named."""
+
 FAILURES_THAT_FLATTER = 0.01
 """Share of failed requests from which on latencies of the successful ones are said to be incomplete."""
 
@@ -40,13 +43,26 @@ def uncounted_words(summary: RunSummary) -> str:
 
 
 def _of_trials(summary: RunSummary) -> Iterator[str]:
-    if summary.counted and (summary.missing or summary.excluded):
-        yield f"{uncounted_words(summary).capitalize()}: what is compared may change when the matrix is complete."
+    uncounted = uncounted_words(summary)
+    if summary.counted and uncounted:
+        yield f"{uncounted.capitalize()}: what is compared may change when the matrix is complete."
+    yield from _of_repetitions(summary)
     few = [cell for cell in summary.cells if 0 < len(cell.counted) < TRIALS_TO_RANK]
     if few:
         yield (
             f"{plural(len(few), 'cell')} with fewer than {TRIALS_TO_RANK} counted trials: a difference between single "
             "runs of the same build is often larger than 5 %, so nothing is ranked there; run more trials."
+        )
+
+
+def _of_repetitions(summary: RunSummary) -> Iterator[str]:
+    """An attempt that somebody had left out, knowing how it had ended: the reader decides what that is worth."""
+    again = [one.trial.id for one in summary.trials if one.trial.is_repeated_on_request]
+    if again:
+        named = [*again[:FEW_REPEATED], *([f"{len(again) - FEW_REPEATED} more"] if len(again) > FEW_REPEATED else [])]
+        yield (
+            f"Repeated on request, when it was known how they had ended: {plural(len(again), 'attempt')} "
+            f"({listed(named)}). What made them end badly is in no combined figure; the table of trials has reasons."
         )
 
 

@@ -168,7 +168,7 @@ def step_title(name: str) -> str:
 
 
 def trial_table(summary: RunSummary) -> Table:
-    """Every trial that ended, in running order, with its reason where it does not count."""
+    """Every trial that ended, in running order, with its reason where it does not count; attempts set aside, too."""
     columns = (
         Column("#", True),
         Column("Workload"),
@@ -184,7 +184,7 @@ def trial_table(summary: RunSummary) -> Table:
         Column("2nd half", True),
         Column("Why it does not count", wide=True),
     )
-    everything_counts = len(summary.counted) == len(summary.run.info.plan)
+    everything_counts = not (summary.excluded or summary.missing)
     width = len(columns) - 1 if everything_counts else len(columns)
     rows = sorted(
         [(one.trial.position, _trial_row(one)) for one in summary.trials]
@@ -204,6 +204,7 @@ def trial_table(summary: RunSummary) -> Table:
 def _trial_row(one: TrialSummary) -> tuple[Entry, ...]:
     trial, chain, requests = one.trial, one.chain, one.requests
     status = str(trial.status) if one.is_counted or not trial.is_counted else "not usable"
+    status += ", set aside" if trial.is_set_aside else ""
     return (
         whole(trial.position),
         words(trial.workload),

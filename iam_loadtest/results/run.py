@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -121,13 +122,17 @@ def write_run_info(directory: Path, info: RunInfo) -> None:
 
 
 def read_run(directory: Path) -> Run:
-    """The run of a directory with its finished trials in running order; raises UserError where it is no run."""
+    """The run of a directory with its finished trials in running order; raises UserError where it is no run.
+
+    A trial is called as its directory is, whatever trial.json says: a killed runner may have renamed it alone.
+    """
     if not (directory / RUN_FILE).is_file():
         raise UserError(
             f"{directory}: is not a run: it has no {RUN_FILE}; name a directory that `iam-loadtest run` made."
         )
     info = _info_of(directory / RUN_FILE)
-    trials = sorted((read_trial(path) for path in trial_directories(directory)), key=lambda trial: trial.running_order)
+    trials = [replace(read_trial(path), id=path.name) for path in trial_directories(directory)]
+    trials.sort(key=attrgetter("running_order", "started_at"))
     return Run(directory, info, tuple(trials))
 
 

@@ -175,6 +175,16 @@ class Trial:
         """Whether the trial's numbers may be compared."""
         return self.status is TrialStatus.OK
 
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether another attempt is made in its place: its id, as ``001-a-b-t1.failed1``, is no planned trial's."""
+        return "." in self.id
+
+    @property
+    def is_repeated_on_request(self) -> bool:
+        """Whether somebody had it set aside who knew how it had ended. An interrupted trial had shown nothing yet."""
+        return self.is_set_aside and self.status is not TrialStatus.INTERRUPTED
+
 
 def counts_of(document: Mapping[str, Any]) -> TrialCounts:
     """The counts of plain data; raises KeyError or TypeError where it is something else."""

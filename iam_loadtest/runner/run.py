@@ -7,8 +7,8 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from iam_loadtest.results.trial import Trial, TrialStatus, write_trial
 from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.interruption import Interruption
 from iam_loadtest.runner.machine import describe_machine, describe_versions
+from iam_loadtest.runner.set_aside import set_aside
 from iam_loadtest.runner.trial_run import TrialContext, remove_unfinished, run_trial
 from iam_loadtest.scenario.load_file import load_scenario
 from iam_loadtest.scenario.model import Scenario
@@ -120,17 +121,20 @@ def run_trials(
     monitor: Monitor,
     judge: Judge | None = None,
     external: ExternalWorkers | None = None,
+    again: Collection[TrialStatus] = (),
 ) -> RunOutcome:
     """Run what is missing of the run in ``directory``; Ctrl-C ends the trial in progress cleanly and stops there.
 
     A trial that is invalid, by its load or by ``judge``, stays on disk and is repeated once at the end of its round.
+    Trials that ended as ``again`` says before this call are set aside and run anew.
     Workers are started here, unless ``external`` says where those of other hosts connect. SIGTERM and SIGHUP are taken
     like Ctrl-C, so that a lost terminal costs one trial. Main thread only.
     """
     with _lock(directory), Interruption() as interruption:
         remove_unfinished(directory)
         run = read_run(directory)
-        _set_interrupted_aside(run)
+        set_aside(run, again)
+        _refuse_leftovers(read_run(directory))
         context = TrialContext(
             scenario,
             (directory / SCENARIO_FILE).resolve(),
@@ -225,16 +229,12 @@ def _refuse_changed(path: Path, scenario: Scenario, run: Run) -> None:
         )
 
 
-def _set_interrupted_aside(run: Run) -> None:
-    """Interrupted trials stay on disk under another name, so that the trial can run again."""
-    trials = run.directory / TRIALS_DIRECTORY
-    known = {one.id for planned in run.info.plan for one in (planned, planned.again)}
-    for trial in run.trials:
-        if trial.status is TrialStatus.INTERRUPTED and trial.id in known:
-            number = next(n for n in range(1, 10_000) if not (trials / f"{trial.id}.interrupted{n}").exists())
-            aside = trials / f"{trial.id}.interrupted{number}"
-            (trials / trial.id).rename(aside)
-            write_trial(aside, replace(trial, id=aside.name))
+def _refuse_leftovers(run: Run) -> None:
+    """Raise UserError where a directory stands where a trial is to be kept: what was measured could not be."""
+    for planned in run.due:
+        directory = run.directory / TRIALS_DIRECTORY / planned.id
+        if directory.exists():
+            raise UserError(f"{directory}: has no trial.json; move it away to run the trial anew.")
 
 
 def _new_directory(reports: Path, name: str) -> Path:

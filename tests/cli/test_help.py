@@ -93,6 +93,11 @@ def test_schema_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "--resume", "there", "--trials", "1"], "--resume runs what the run began with"),
         (["run", "--resume", "there", "--only", "one"], "--resume runs what the run began with"),
         (
+            ["run", "x.yaml", "--again", "failed"],
+            "--again repeats trials of a run that there is: name it with --resume.",
+        ),
+        (["run", "--resume", "there", "--again", "ok"], "'ok' is not one of 'failed', 'invalid'"),
+        (
             ["plan", "x.yaml", "--duration", "10 minutes"],
             "'10 minutes': must be a number of seconds, or a text such as",
         ),

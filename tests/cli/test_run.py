@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 from collections.abc import Callable, Iterator
@@ -234,3 +235,38 @@ def test_no_calibration_where_none_is_wanted(
     assert call(capsys, "run", scenario, "--no-report", "--no-calibrate").code == 0
     (directory,) = Path("reports").iterdir()
     assert read_run(directory).info.calibration is None
+
+
+def test_failed_trials_are_repeated_by_the_command_that_is_printed(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their cause is gone by then: nothing is left that failed."""
+    statuses += [TrialStatus.OK, TrialStatus.FAILED]
+    called = call(capsys, "run", scenario, "--no-report")
+    assert called.code == 3
+    told = called.err.splitlines()[-1]
+    directory = newest_run(Path("reports"))
+    assert told.endswith(f"repeat the trials that failed with: iam-loadtest run --resume {directory} --again failed")
+    repeat = told.partition("iam-loadtest ")[2].split()
+    called = call(capsys, *repeat, "--no-report")
+    assert (called.code, called.err) == (0, "")
+    assert "[1/1] one / access, trial 2" in called.out
+    assert "Nothing was left to run.\n" in call(capsys, *repeat, "--no-report").out
+
+
+def test_an_error_that_ends_a_run_says_how_to_go_on(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run has its directory by then, and the trials before are in it."""
+
+    def full(*_: object) -> Trial:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(run_module, "run_trial", full)
+    called = call(capsys, "run", scenario, "--no-report", "--quiet", "--reports", "my reports")
+    directory = newest_run(Path("my reports"))
+    assert (called.code, called.err) == (
+        1,
+        f"{directory}: cannot be written: No space left on device; free some space, or make it writable. "
+        f"Then go on with: iam-loadtest run --resume '{directory}'\n",
+    )

@@ -16,7 +16,7 @@ from iam_loadtest.analysis.part import ALL_REQUESTS
 from iam_loadtest.errors import UserError
 from iam_loadtest.report import ReportFiles, write_report
 from iam_loadtest.results.run import TEMPORARY_PREFIX
-from iam_loadtest.results.trial import Caution, TrialStatus
+from iam_loadtest.results.trial import Caution, TrialStatus, read_trial, write_trial
 
 from .synthetic import FakeRun, FakeTopology, write_fake_run
 
@@ -52,6 +52,27 @@ def test_an_invalid_trial_is_shown_with_its_reason_and_left_out_of_combined_figu
     assert [cell["trials_counted"] for cell in document["cells"]] == [2, 3]
     assert document["trials"][0]["requests"]["requests"] > 0
     assert "× marks trials" in (files.html.parent / "charts" / "throughput.svg").read_text()
+
+
+def test_an_attempt_that_was_repeated_on_request_stays_in_the_report(small_run: FakeRun, tmp_path: Path) -> None:
+    """All trials count, and the reader learns that one of them was tried before, and why that did not do."""
+    run = write_fake_run(tmp_path / "run", small_run)
+    trial = read_trial(run / "trials" / IDS[1])
+    aside = run / "trials" / f"{IDS[1]}.failed1"
+    aside.mkdir()
+    write_trial(aside, replace(trial, id=aside.name, status=TrialStatus.FAILED, reason="the IAM was not healthy"))
+    files = write_report(run)
+    text = words(files)
+    assert "6 of 6 planned trials count: " in text
+    assert f"Repeated on request, when it was known how they had ended: 1 attempt ({aside.name})." in text
+    assert "| failed, set aside |" in text
+    assert "| the IAM was not healthy |" in text
+    assert "may change when the matrix is complete" not in text
+    document = json.loads(files.json.read_text())
+    assert (document["trials_counted"], document["trials_excluded"]) == (6, {aside.name: "the IAM was not healthy"})
+    assert f'<testcase classname="two.refresh_token" name="{aside.name}"' in files.junit.read_text()
+    assert re.search(r'<skipped type="trial failed" message="the IAM was not healthy"', files.junit.read_text())
+    assert "<error" not in files.junit.read_text()
 
 
 def test_an_unfinished_run_lists_what_is_missing(small_run: FakeRun, report_of: Report) -> None:
