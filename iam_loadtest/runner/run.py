@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from iam_loadtest.errors import UserError
+from iam_loadtest.errors import ScenarioError, UserError
 from iam_loadtest.flow.need import require_what_is_needed
 from iam_loadtest.results.difference import differences
 from iam_loadtest.results.load_result import Progress
@@ -28,6 +28,7 @@ from iam_loadtest.results.run import (
     write_run_info,
 )
 from iam_loadtest.results.trial import Trial, TrialStatus, write_trial
+from iam_loadtest.runner.disk import writing
 from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.interruption import Interruption
 from iam_loadtest.runner.machine import describe_machine, describe_versions
@@ -38,6 +39,8 @@ from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.plan import make_plan, select
 
 _LOCK_FILE = ".lock"
+_DECISIVE = frozenset({"cores", "cpu", "python"})
+"""What of a machine decides how fast a generator on it is; memory and kernel may change with a restart."""
 
 
 class Monitor(Protocol):
@@ -84,7 +87,8 @@ def new_run(
     trials = choose(scenario, make_plan(scenario).trials, only)
     started = datetime.now(UTC)
     directory = _new_directory(reports, f"{started:%Y-%m-%dT%H%M%S}-{scenario.name}")
-    shutil.copyfile(scenario_file, directory / SCENARIO_FILE)
+    with writing(directory):
+        shutil.copyfile(scenario_file, directory / SCENARIO_FILE)
     write_run_info(
         directory,
         RunInfo(
@@ -105,14 +109,39 @@ def new_run(
 
 
 def resume_scenario(directory: Path, scenario_file: Path | None = None) -> tuple[Run, Scenario]:
-    """The run to resume and its scenario; raises UserError where the scenario is not the one it began with."""
+    """The run to resume and its scenario; raises UserError where that, or the generator, is not what it began with."""
     run = read_run(directory)
+    _refuse_another_generator(run)
     stored = load_scenario(directory / SCENARIO_FILE, run.info.overrides)
     _refuse_changed(directory / SCENARIO_FILE, stored, run)
     if scenario_file is not None:
         _refuse_changed(scenario_file, load_scenario(scenario_file, run.info.overrides), run)
-    require_what_is_needed(stored, run.info.source, Path(run.info.source).parent)
+    _require_what_is_needed_here(stored, Path(run.info.source))
     return run, stored
+
+
+def _refuse_another_generator(run: Run) -> None:
+    """Trials of a run are held against each other: those of another program or processor are not alike."""
+    decisive = {key: value for key, value in run.info.machine.items() if key in _DECISIVE}
+    machine = describe_machine()
+    here = {**describe_versions(), **{key: machine[key] for key in decisive}}
+    changed = [one.describe() for one in differences({**run.info.versions, **decisive}, here)]
+    if changed:
+        raise UserError(
+            f"{run.directory}: began with another generator: {'; '.join(changed)}; resume it with that one, or start a "
+            "new run."
+        )
+
+
+def _require_what_is_needed_here(scenario: Scenario, source: Path) -> None:
+    """As a run that begins; files of the scenario are looked for as seen from where the run began."""
+    try:
+        require_what_is_needed(scenario, str(source), source.parent)
+    except ScenarioError as error:
+        if source.exists():
+            raise
+        elsewhere = f"{source}: is not to be found from here; resume in the directory in which the run began."
+        raise ScenarioError([*error.problems, elsewhere]) from error
 
 
 def run_trials(
@@ -130,7 +159,7 @@ def run_trials(
     Workers are started here, unless ``external`` says where those of other hosts connect. SIGTERM and SIGHUP are taken
     like Ctrl-C, so that a lost terminal costs one trial. Main thread only.
     """
-    with _lock(directory), Interruption() as interruption:
+    with writing(directory), _lock(directory), Interruption() as interruption:
         remove_unfinished(directory)
         run = read_run(directory)
         set_aside(run, again)
@@ -238,11 +267,14 @@ def _refuse_leftovers(run: Run) -> None:
 
 
 def _new_directory(reports: Path, name: str) -> Path:
+    """A directory that no other run has, also where one starts in the same moment."""
     try:
+        reports.mkdir(parents=True, exist_ok=True)
         for number in range(1, 1000):
             directory = reports / (name if number == 1 else f"{name}-{number}")
-            if not directory.exists():
-                (directory / TRIALS_DIRECTORY).mkdir(parents=True)
+            with suppress(FileExistsError):
+                directory.mkdir()
+                (directory / TRIALS_DIRECTORY).mkdir()
                 return directory
     except OSError as error:
         raise UserError(
@@ -256,6 +288,10 @@ def _lock(directory: Path) -> Iterator[None]:
     with (directory / _LOCK_FILE).open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise UserError(f"{directory}: another iam-loadtest is running this run; wait for it or end it.") from error
+        except OSError as error:
+            raise UserError(
+                f"{directory}: cannot be locked: {error.strerror}; have runs on another file system, with --reports."
+            ) from error
         yield
