@@ -35,7 +35,7 @@ def lab() -> None:
     """
 
 
-@lab.command()
+@lab.command(short_help="Build a topology, until Ctrl-C.")
 @click.argument("topology")
 @_directory
 @click.option(
@@ -56,7 +56,7 @@ def up(topology: str, directory: Path, port: int, background: bool, observe: boo
         run_lab(noun, directory, port, _say_ready, observe)
 
 
-@lab.command()
+@lab.command(short_help="Say whether a lab is running, and its servers.")
 @_directory
 def status(directory: Path) -> None:
     """Say whether a lab is running, and what its servers are."""
@@ -81,7 +81,9 @@ def down(directory: Path) -> None:
     click.echo("The lab has ended." if ended else f"No lab is running in {directory}.")
 
 
-@lab.command("exec", context_settings={"ignore_unknown_options": True})
+@lab.command(
+    "exec", short_help="Run a command in the network of a node.", context_settings={"ignore_unknown_options": True}
+)
 @click.argument("node")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @_directory
@@ -92,7 +94,7 @@ def execute(node: str, command: tuple[str, ...], directory: Path) -> None:
     sys.exit(execute_in(directory.absolute(), node, command))
 
 
-@lab.command()
+@lab.command(short_help="Try what of the lab works here.")
 def doctor() -> None:
     """Try what of the lab works on this machine, and say how to get the rest."""
     from iam_loadtest.lab.doctor import examine  # noqa: PLC0415  not needed for --help

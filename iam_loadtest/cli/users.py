@@ -47,7 +47,7 @@ def _admin_options(function: Any) -> Any:
     return function
 
 
-@users.command()
+@users.command(short_help="Make users and clients.")
 @_admin_options
 @click.option("--count", type=click.IntRange(1, 1_000_000), help="How many numbered users.")
 @click.option("--pattern", help="Their names; {n} is the number.  [default: loadtest_{n}]")
@@ -102,7 +102,7 @@ def make(
         click.echo(f"{counted(made, 'user')} made, {len(wanted) - made} were there: {users_file}")
 
 
-@users.command()
+@users.command(short_help="Remove what carries the marker.")
 @_admin_options
 @click.option("--dry-run", is_flag=True, help="Only say what carries the marker.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -158,7 +158,7 @@ def _session_options(function: Any) -> Any:
     return function
 
 
-@users.command()
+@users.command(short_help="Log users in and keep their refresh tokens.")
 @_session_options
 def sessions(scenario: Path, workload: str | None, topology: str | None, tokens_file: Path) -> None:
     """Log every user of SCENARIO in once, and keep the refresh tokens for steps with request: pre_issued."""
@@ -169,7 +169,7 @@ def sessions(scenario: Path, workload: str | None, topology: str | None, tokens_
     click.echo(f"{counted(made, 'session')} made: {tokens_file}")
 
 
-@users.command("end-sessions")
+@users.command("end-sessions", short_help="Revoke the tokens that sessions has kept.")
 @_session_options
 def end_sessions(scenario: Path, workload: str | None, topology: str | None, tokens_file: Path) -> None:
     """Revoke the refresh tokens that `users sessions` has had for SCENARIO, and remove their file."""
