@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
@@ -37,7 +39,11 @@ class Monitor(Protocol):
 
 
 def monitor_for(quiet: bool, json_log: bool, expected_trial_s: float) -> Monitor:
-    """The monitor that fits the options and whether standard output is a terminal."""
+    """The monitor that fits the options and whether standard output is a terminal; a run survives its output."""
+    return LastingMonitor(_fitting(quiet, json_log, expected_trial_s))
+
+
+def _fitting(quiet: bool, json_log: bool, expected_trial_s: float) -> Monitor:
     if json_log:
         return JsonMonitor()
     if quiet:
@@ -45,6 +51,47 @@ def monitor_for(quiet: bool, json_log: bool, expected_trial_s: float) -> Monitor
     if sys.stdout.isatty() and os.environ.get("TERM") not in _WITHOUT_CURSOR:
         return LiveMonitor(expected_trial_s)
     return PlainMonitor(expected_trial_s)
+
+
+class LastingMonitor:
+    """Tells another monitor. Where nobody can be told any more, as once a terminal or the reader of a pipe is gone, the
+    run goes on, and says nothing.
+    """
+
+    def __init__(self, shown: Monitor) -> None:
+        self.shown = shown
+
+    def trial_started(self, planned: PlannedTrial, number: int, total: int) -> None:
+        """Pass it on."""
+        with _outlived():
+            self.shown.trial_started(planned, number, total)
+
+    def trial_progressed(self, progress: Progress) -> None:
+        """Pass it on."""
+        with _outlived():
+            self.shown.trial_progressed(progress)
+
+    def trial_ended(self, trial: Trial) -> None:
+        """Pass it on."""
+        with _outlived():
+            self.shown.trial_ended(trial)
+
+    def close(self) -> None:
+        """Pass it on."""
+        with _outlived():
+            self.shown.close()
+
+
+@contextmanager
+def _outlived() -> Iterator[None]:
+    """Let an output that fails be one that is thrown away, standard error too where both are one."""
+    try:
+        yield
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in (2, 1) if os.path.sameopenfile(1, 2) else (1,):
+            os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 class QuietMonitor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from io import StringIO
@@ -12,6 +13,7 @@ import pytest
 from iam_loadtest.cli import monitor
 from iam_loadtest.cli.monitor import (
     JsonMonitor,
+    LastingMonitor,
     LiveMonitor,
     Monitor,
     PlainMonitor,
@@ -145,11 +147,36 @@ def test_the_monitor_fits_options_and_terminal(
     monkeypatch.setenv("TERM", "xterm")
     shown = monitor_for(quiet, json_log, 30.0)
     shown.close()
-    assert type(shown) is kind
+    assert isinstance(shown, LastingMonitor)
+    assert type(shown.shown) is kind
 
 
 def test_a_terminal_that_cannot_replace_a_line_has_plain_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """As an editor's shell, where a live line would show nothing at all."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "dumb")
-    assert type(monitor_for(False, False, 30.0)) is PlainMonitor
+    shown = monitor_for(False, False, 30.0)
+    assert isinstance(shown, LastingMonitor)
+    assert type(shown.shown) is PlainMonitor
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_a_run_outlives_whoever_reads_what_it_says() -> None:
+    """The reader of a pipe is gone, as a terminal may be: nothing is raised, and what else is said goes nowhere."""
+    code = """
+import sys
+from iam_loadtest.cli.monitor import monitor_for
+from iam_loadtest.results.run import PlannedTrial
+sys.stdin.readline()
+shown = monitor_for(False, False, 30.0)
+for number in (1, 2):
+    shown.trial_started(PlannedTrial(number, "one", "access", number), number, 2)
+print("to nobody", flush=True)
+sys.stderr.write("went on")
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, stderr=-1, text=True)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate("begin\n", timeout=30)
+    assert (process.returncode, err) == (0, "went on")
