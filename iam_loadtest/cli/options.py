@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -118,6 +119,17 @@ def size_of(
     if size is None:
         raise UserError(f"{scenario}: has no quick size; add quick: {{load: {{duration: 5s}}}}, or leave --quick out.")
     return only or size.only, {**size.overrides, **overrides}
+
+
+def crowding(workers: int) -> str | None:
+    """What is to be said where there are more workers than cores for them; None where there are not."""
+    cores = len(os.sched_getaffinity(0))
+    if workers <= cores:
+        return None
+    return (
+        f"Note: {workers} workers share {counted(cores, 'core')} here. A generator that has to wait for a core makes "
+        f"a trial invalid: take fewer then, by load.workers or --workers {cores}."
+    )
 
 
 def counted(number: int, noun: str) -> str:

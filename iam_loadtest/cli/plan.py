@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from iam_loadtest.cli.options import counted, load_options, overrides_of, scenario_argument, size_of
+from iam_loadtest.cli.options import counted, crowding, load_options, overrides_of, scenario_argument, size_of
 from iam_loadtest.units import format_duration
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ def plan(scenario: Path, only: tuple[str, ...], quick: bool, **load: Any) -> Non
         f"{format_duration(noun.load.duration_s)} measured, {counted(noun.load.workers, 'worker')}."
     )
     click.echo(f"Expected time: {format_duration(whole.expected_s(trials))}.")
+    note = crowding(noun.load.workers)
+    if note:
+        click.echo(note, err=True)
 
 
 def _lengths(whole: Plan, trials: Sequence[PlannedTrial]) -> str:

@@ -15,6 +15,7 @@ from iam_loadtest.cli.judgement import judge_directory, judge_of, judge_summary
 from iam_loadtest.cli.monitor import emit
 from iam_loadtest.cli.options import (
     counted,
+    crowding,
     external_of,
     external_options,
     load_options,
@@ -88,7 +89,8 @@ def run(
     if external is not None:
         _announce_workers(external, noun, quiet, json_log)
     if not (quiet or json_log):
-        click.echo(f"Run: {directory}")
+        note = None if external else crowding(noun.load.workers)
+        click.echo("\n".join(filter(None, (f"Run: {directory}", note))))
     if json_log:
         emit("run_started", directory=str(directory))
     if with_calibration and external is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,15 @@ def test_a_long_audit_is_counted_as_long_as_it_may_take(scenario: Path, capsys: 
     scenario.write_text(SCENARIO + "probes: {}\n", encoding="utf-8")
     called = call(capsys, "plan", scenario, "--duration", "10m", "--trials", "1", "--only", "one/access")
     assert called.out.splitlines()[-1] == "Expected time: 11m12s."
+
+
+def test_more_workers_than_cores_are_noted(
+    scenario: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before hours were spent on trials that do not count; as many as there are cores are as it should be."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    assert call(capsys, "plan", scenario, "--workers", "3").err == ""
+    called = call(capsys, "plan", scenario, "--workers", "4")
+    assert called.code == 0
+    assert called.err.startswith("Note: 4 workers share 3 cores here. ")
+    assert called.err.endswith("by load.workers or --workers 3.\n")
