@@ -62,6 +62,7 @@ def _client_options(function: Any) -> Any:
 @click.option("--redirect-uri", help="With --refresh-by code: one that the subject client is registered for.")
 @click.option("--users-file", help="CSV file with the columns username and password.")
 @click.option("--users-pattern", help="Names of numbered users, such as test_{n}.")
+@click.option("--users-first", type=click.IntRange(0), default=1, show_default=True, help="Number of the first one.")
 @click.option("--users-last", type=click.IntRange(1), default=100, show_default=True, help="Number of the last one.")
 @click.option("--users-password", metavar="NAME|file:PATH", help="Where the password of all of them is.")
 @click.option("--tokens-file", help="With --refresh-by file: refresh tokens, one a line or as CSV.")
@@ -194,6 +195,7 @@ def _users(asking: _Asking) -> dict[str, Any]:
         return {"users_file": asking.get("users_file", "CSV file with the columns username and password", "users.csv")}
     return {
         "users_pattern": asking.get("users_pattern", "Names of numbered users", "test_{n}"),
+        "users_first": asking.options["users_first"],
         "users_last": asking.options["users_last"],
         "users_password": asking.get("users_password", "Variable or file:PATH of their password", "USERS_PASSWORD"),
     }

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 
 ACTOR = ("--actor", "token-exchange-actor", "--actor-auth", "post", "--actor-proof", "ACTOR_SECRET")
 SUBJECT = ("--subject", "token-exchange-subject", "--subject-auth", "post", "--subject-proof", "SUBJECT_SECRET")
-USERS = ("--users-pattern", "test_10{n}", "--users-last", "9", "--users-password", "USERS_PASSWORD")
+NUMBERS = ("--users-first", "100", "--users-last", "347")
+USERS = ("--users-pattern", "test_{n}", *NUMBERS, "--users-password", "USERS_PASSWORD")
 NOTHING = ("--refresh-by", "none", "--access", "none")
 
 
