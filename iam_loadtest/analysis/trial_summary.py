@@ -23,7 +23,7 @@ from iam_loadtest.analysis.steadiness import Steadiness, SteadinessCounter
 from iam_loadtest.analysis.timeline import Timeline, TimelineCounter
 from iam_loadtest.analysis.validity import why_invalid
 from iam_loadtest.results.sample import WORKFLOW_STEP, is_chain_step
-from iam_loadtest.results.trial import SAMPLES_FILE, Caution, Trial, WindowMarks
+from iam_loadtest.results.trial import SAMPLES_FILE, Caution, Trial, TrialStatus, WindowMarks
 from iam_loadtest.scenario.validity import Validity
 
 _UNKNOWN = Steadiness()
@@ -155,6 +155,8 @@ def in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:
 
 
 def _own_reason(trial: Trial) -> str | None:
+    if trial.is_set_aside and trial.status is TrialStatus.OK:
+        return "it was good, and set aside by hand"
     return None if trial.is_counted else trial.reason or f"the trial is marked {trial.status}"
 
 

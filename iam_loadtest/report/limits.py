@@ -14,8 +14,8 @@ from iam_loadtest.report.text import listed, plural, quoted
 FEW_TOPOLOGIES = 3
 """So many topologies are named in a sentence one by one."""
 
-FEW_REPEATED = 6
-"""So many attempts that were repeated on request are named."""
+FEW_ASIDE = 6
+"""So many attempts that were set aside are named."""
 
 FAILURES_THAT_FLATTER = 0.01
 """Share of failed requests from which on latencies of the successful ones are said to be incomplete."""
@@ -46,7 +46,7 @@ def _of_trials(summary: RunSummary) -> Iterator[str]:
     uncounted = uncounted_words(summary)
     if summary.counted and uncounted:
         yield f"{uncounted.capitalize()}: what is compared may change when the matrix is complete."
-    yield from _of_repetitions(summary)
+    yield from _of_set_aside(summary)
     few = [cell for cell in summary.cells if 0 < len(cell.counted) < TRIALS_TO_RANK]
     if few:
         yield (
@@ -55,14 +55,14 @@ def _of_trials(summary: RunSummary) -> Iterator[str]:
         )
 
 
-def _of_repetitions(summary: RunSummary) -> Iterator[str]:
+def _of_set_aside(summary: RunSummary) -> Iterator[str]:
     """An attempt that somebody had left out, knowing how it had ended: the reader decides what that is worth."""
-    again = [one.trial.id for one in summary.trials if one.trial.is_repeated_on_request]
-    if again:
-        named = [*again[:FEW_REPEATED], *([f"{len(again) - FEW_REPEATED} more"] if len(again) > FEW_REPEATED else [])]
+    aside = [one.trial.id for one in summary.trials if one.trial.is_set_aside_knowingly]
+    if aside:
+        named = [*aside[:FEW_ASIDE], *([f"{len(aside) - FEW_ASIDE} more"] if len(aside) > FEW_ASIDE else [])]
         yield (
-            f"Repeated on request, when it was known how they had ended: {plural(len(again), 'attempt')} "
-            f"({listed(named)}). What made them end badly is in no combined figure; the table of trials has reasons."
+            f"Set aside by hand, when it was known how they had ended: {plural(len(aside), 'attempt')} "
+            f"({listed(named)}). No combined figure holds any of that; the table of trials has the reasons."
         )
 
 

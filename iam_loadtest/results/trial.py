@@ -173,7 +173,7 @@ class Trial:
     @property
     def is_counted(self) -> bool:
         """Whether the trial's numbers may be compared."""
-        return self.status is TrialStatus.OK
+        return self.status is TrialStatus.OK and not self.is_set_aside
 
     @property
     def is_set_aside(self) -> bool:
@@ -181,7 +181,7 @@ class Trial:
         return "." in self.id
 
     @property
-    def is_repeated_on_request(self) -> bool:
+    def is_set_aside_knowingly(self) -> bool:
         """Whether somebody had it set aside who knew how it had ended. An interrupted trial had shown nothing yet."""
         return self.is_set_aside and self.status is not TrialStatus.INTERRUPTED
 

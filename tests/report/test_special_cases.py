@@ -64,7 +64,7 @@ def test_an_attempt_that_was_repeated_on_request_stays_in_the_report(small_run: 
     files = write_report(run)
     text = words(files)
     assert "6 of 6 planned trials count: " in text
-    assert f"Repeated on request, when it was known how they had ended: 1 attempt ({aside.name})." in text
+    assert f"Set aside by hand, when it was known how they had ended: 1 attempt ({aside.name})." in text
     assert "| failed, set aside |" in text
     assert "| the IAM was not healthy |" in text
     assert "may change when the matrix is complete" not in text
@@ -73,6 +73,16 @@ def test_an_attempt_that_was_repeated_on_request_stays_in_the_report(small_run: 
     assert f'<testcase classname="two.refresh_token" name="{aside.name}"' in files.junit.read_text()
     assert re.search(r'<skipped type="trial failed" message="the IAM was not healthy"', files.junit.read_text())
     assert "<error" not in files.junit.read_text()
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_a_good_trial_that_was_renamed_does_not_count_twice(small_run: FakeRun, tmp_path: Path) -> None:
+    """A copy that somebody kept beside it, say: it is shown, as set aside."""
+    run = write_fake_run(tmp_path / "run", small_run)
+    shutil.copytree(run / "trials" / IDS[0], run / "trials" / f"{IDS[0]}.bak")
+    document = json.loads(write_report(run).json.read_text())
+    assert document["trials_excluded"] == {f"{IDS[0]}.bak": "it was good, and set aside by hand"}
+    assert [cell["trials_counted"] for cell in document["cells"]] == [3, 3]
 
 
 def test_an_unfinished_run_lists_what_is_missing(small_run: FakeRun, report_of: Report) -> None:

@@ -56,7 +56,7 @@ def test_failed_trials_run_again_where_that_is_asked_for(directory: Path, monkey
     assert resumed(monkeypatch, directory, again=(FAILED,)) == [FIRST]
     assert names(directory) == [FIRST, f"{FIRST}.failed1", f"{FIRST}.failed2", SECOND]
     aside = read_trial(directory / TRIALS_DIRECTORY / f"{FIRST}.failed1")
-    assert (aside.id, aside.status, aside.is_set_aside, aside.is_repeated_on_request) == (
+    assert (aside.id, aside.status, aside.is_set_aside, aside.is_set_aside_knowingly) == (
         *(f"{FIRST}.failed1", FAILED),
         *(True, True),
     )
@@ -90,7 +90,7 @@ def test_a_trial_is_called_as_its_directory_is(directory: Path, monkeypatch: pyt
     trials = directory / TRIALS_DIRECTORY
     (trials / FIRST).rename(trials / f"{FIRST}.interrupted1")
     (trial,) = read_run(directory).trials
-    assert (trial.id, trial.is_set_aside, trial.is_repeated_on_request) == (f"{FIRST}.interrupted1", True, False)
+    assert (trial.id, trial.is_set_aside, trial.is_set_aside_knowingly) == (f"{FIRST}.interrupted1", True, False)
     assert resumed(monkeypatch, directory) == [FIRST, SECOND]
 
 
