@@ -79,9 +79,36 @@ def test_the_scenario_of_the_readme_is_valid() -> None:
     assert [parse_scenario(block, "README.md", environ={}).name for block in scenarios] == ["my-iam"]
 
 
-def test_the_links_of_the_readme_lead_somewhere() -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", README)
-    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+PAGES = [
+    ROOT / "README.md",
+    *(page for name in ("docs", "scenarios", "reports") for page in (ROOT / name).glob("*.md")),
+]
+
+
+def links_of(page: Path) -> list[tuple[Path, str]]:
+    """Where the links of a page lead inside the project: a file and, where one is named, a heading."""
+    links = re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text(encoding="utf-8"))
+    return [((page.parent / to).resolve() if to else page, heading) for to, heading in links if "://" not in to]
+
+
+def headings_of(page: Path) -> set[str]:
+    """The names that links call a page's headings by."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    """Files are there, and so are headings."""
+    lost = [(to, heading) for to, heading in links_of(page) if not to.exists()]
+    lost += [(to, heading) for to, heading in links_of(page) if heading and heading not in headings_of(to)]
+    assert lost == []
+
+
+def test_every_page_is_linked() -> None:
+    """What nobody can find was written for nobody."""
+    reached = {to for page in PAGES for to, _ in links_of(page)}
+    assert [page for page in PAGES if page not in reached and page != ROOT / "README.md"] == []
 
 
 def test_the_glossary_explains_every_outcome_and_status_by_its_noun() -> None:
