@@ -101,7 +101,7 @@ async def device_code(iam: Iam, request: ClientRequest) -> TokenAnswer:
         account,
         parameters,
         request.audience,
-        consume=lambda: use_up("device_code", code_id, holder.id),
+        consume=lambda: use_up("device_code", code_id),
     )
     return await issue(iam, grant)
 

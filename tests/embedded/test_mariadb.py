@@ -104,6 +104,14 @@ def test_concurrent_refreshes_on_one_database_do_not_conflict(on_maria: Iam) -> 
     assert set(statuses) == {200}
 
 
+def test_concurrent_logins_on_one_database_do_not_conflict(on_maria: Iam) -> None:
+    """Twelve users whose codes are redeemed at once: no deadlock, though every one deletes its code."""
+    codes = [walk(Browser(on_maria), PUBLIC, f"test_{300 + n}")["code"] for n in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        statuses = list(pool.map(lambda code: redeem(on_maria, code).status_code, codes))
+    assert statuses == [200] * 12
+
+
 def waits(maria: Maria) -> bool:
     """Whether a grant is waiting for the row of its client's last use (innodb_trx would show it too, but is cached)."""
     waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE client_last_used%'"
