@@ -15,8 +15,9 @@ from typing import Literal
 
 import iam_loadtest
 from iam_loadtest.errors import UserError
+from iam_loadtest.lab import config
 from iam_loadtest.lab.config import DatabaseFiles, GaleraMember, Setting, galera_settings, my_cnf
-from iam_loadtest.lab.process import Server, await_all, run, start
+from iam_loadtest.lab.process import Server, await_all, last_words, run, start
 from iam_loadtest.lab.program import require_galera, require_program
 from iam_loadtest.lab.sql import query
 
@@ -36,7 +37,7 @@ def seed(kind: SeedKind, frontend_flags: Sequence[str] | None, logs: Path) -> Pa
 
     It holds schema, clients, users and signing key, so that frontends find everything there; nothing but an empty
     database where ``frontend_flags`` is None. It is kept in the cache under a name that changes with the database's
-    version, the frontends' flags and the built-in IAM itself.
+    version, the frontends' flags, the built-in IAM and how the lab configures a server.
     """
     cache = _cache_directory()
     ready = cache / f"{kind}-{_fingerprint(frontend_flags)}"
@@ -76,6 +77,8 @@ def _cache_directory() -> Path:
 
 def _fingerprint(frontend_flags: Sequence[str] | None) -> str:
     digest = hashlib.sha256(run([require_program("mariadbd"), "--no-defaults", "--version"]).encode())
+    for module in (__file__, config.__file__):
+        digest.update(Path(module).read_bytes())
     if frontend_flags is None:
         return "empty-" + digest.hexdigest()[:16]
     digest.update("\0".join(frontend_flags).encode())
@@ -115,7 +118,8 @@ def _make(kind: SeedKind, frontend_flags: Sequence[str] | None, scratch: Path, l
     server = _start(files, settings, logs)
     try:
         await_all({f"seed-{kind}": lambda: query(files.socket, "SELECT 1") is not None}, [server], _WITHIN_S)
-        query(files.socket, *_accounts())
+        if query(files.socket, *_accounts()) is None:
+            raise UserError(f"the database to be copied broke off: {last_words(files.log)}")
         if frontend_flags is not None:
             _prepare(files.socket, frontend_flags, scratch, logs)
     finally:
@@ -155,9 +159,12 @@ def _galera_alone() -> dict[str, Setting]:
 
 
 def _accounts() -> Sequence[str]:
-    """The frontends' account has every right in its database and none on the server: replicas refuse its writes."""
+    """The frontends' account has every right in its database and none on the server: replicas refuse its writes.
+
+    The server's own character set would be latin1, whatever the distribution's my.cnf says, which is not read.
+    """
     return (
-        f"CREATE DATABASE {DATABASE}",
+        f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4",
         f"CREATE USER {DATABASE_USER}@'%' IDENTIFIED BY '{DATABASE_PASSWORD}'",
         f"GRANT ALL ON {DATABASE}.* TO {DATABASE_USER}@'%'",
         "CREATE USER repl@'%' IDENTIFIED BY 'repl'",
