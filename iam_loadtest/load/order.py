@@ -55,7 +55,7 @@ def order_of(setup: LoadSetup) -> dict[str, Any]:
             "workload": setup.workload,
             "trial": setup.trial,
             "issuer": setup.issuer,
-            "lab_nodes": list(setup.lab_nodes),
+            "lab_nodes": [node for node in setup.lab_nodes if node in setup.nodes],
         }
     return order
 

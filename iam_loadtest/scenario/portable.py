@@ -17,16 +17,23 @@ _OF_A_TOPOLOGY = frozenset({"provider", "issuer", "target"})
 def portable(scenario: Scenario, topology: str) -> dict[str, Any]:
     """Plain data of one topology, for :func:`iam_loadtest.scenario.load_file.parse_scenario`; secrets as references.
 
+    Which nodes its probes use is decided here, where all topologies are known: the order holds these nodes alone.
+
     Only keys that the file or the command line set are in it; both sides are of one version, so defaults agree.
     """
     document: dict[str, Any] = scenario.model_dump(
         mode="json", by_alias=True, exclude_unset=True, context=REFERENCES_TRAVEL
     )
     own = {key: value for key, value in document["topologies"][topology].items() if key in _OF_A_TOPOLOGY}
+    target = scenario.target_of(topology)
     if isinstance(scenario.topologies[topology], LabTopology):
-        pins = {host: list(addresses) for host, addresses in scenario.target_of(topology).resolve.items()}
+        pins = {host: list(addresses) for host, addresses in target.resolve.items()}
         own["target"] = {**own.get("target", {}), "resolve": pins}
     kept = {key: value for key, value in document.items() if key not in _OF_THE_MASTER}
+    if scenario.probes and scenario.probes.nodes:
+        chosen = {name: url for name, url in target.nodes.items() if name in scenario.probes.nodes}
+        own["target"] = {**own.get("target", {}), "nodes": chosen}
+        kept["probes"] = {key: value for key, value in document["probes"].items() if key != "nodes"}
     return {**kept, "topologies": {topology: own}}
 
 

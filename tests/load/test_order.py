@@ -100,6 +100,18 @@ def test_workers_that_the_runner_starts_are_sent_no_scenario(of_master: LoadSetu
     assert set(order_of(replace(of_master, worker_command=None))) == {"format", "version", "issuer"}
 
 
+def test_probes_of_a_worker_elsewhere_use_the_nodes_that_were_chosen(tmp_path: Path) -> None:
+    """Of a lab with three frontends two; the worker itself knows nothing of the lab."""
+    path = tmp_path / "scenario.yaml"
+    chosen = "probes: {nodes: [frontend-1, frontend-3]}\nworkloads: {consistency: {probes: [issue-introspect]}}\n"
+    path.write_text("name: mine\ntopologies: {sites: {provider: lab, frontends: [2, 1]}}\n" + chosen)
+    where = (str(path), str(tmp_path), "sites", "consistency", "http://127.0.0.1:8492/", str(tmp_path))
+    frontends = tuple(f"frontend-{number}" for number in (1, 2, 3))
+    of_master = setup_of_spec(TrialSpec(*where, worker_command="iam-loadtest worker", lab_nodes=frontends))
+    arrived = setup_of_trial(travelled(of_master), WorkerTrust(("http://127.0.0.1:*",)), {})
+    assert arrived.nodes == of_master.nodes == {"frontend-1": "", "frontend-3": ""}
+
+
 def test_a_missing_secret_names_its_key_and_variable_and_what_a_worker_has(of_master: LoadSetup) -> None:
     with pytest.raises(UserError) as error:
         setup_of_trial(travelled(of_master), TRUST, {"ORDER_TEST_PASSWORD": "hidden-two"})

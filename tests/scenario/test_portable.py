@@ -77,6 +77,36 @@ def test_a_topology_s_own_keys_and_the_command_line_s_overrides_arrive() -> None
     assert (arrived.load.duration_s, arrived.load.workers) == (7, 3)
 
 
+NODES = {
+    "name": "mine",
+    "topologies": {
+        "wide": {"provider": "lab", "frontends": [2, 1]},
+        "narrow": {"provider": "lab"},
+        "far": {"provider": "url", "issuer": "https://iam.example/", "target": {"nodes": {"a": "https://a.example/"}}},
+    },
+    "target": {"nodes": {"b": "https://b.example/"}},
+    "workloads": {"consistency": {"probes": ["issue-introspect"]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "topology", "arrived"),
+    [
+        (["frontend-1", "frontend-3"], "wide", {}),
+        (["frontend-1", "frontend-3"], "narrow", {}),
+        (["frontend-3", "a"], "far", {"a": "https://a.example/"}),
+        (["frontend-3"], "far", {}),
+        ("all", "narrow", {"b": "https://b.example/"}),
+    ],
+)
+def test_nodes_of_probes_arrive_where_other_topologies_have_them(
+    chosen: object, topology: str, arrived: dict[str, str]
+) -> None:
+    """A worker knows one topology of a scenario that names the nodes of all; of those the chosen ones reach it."""
+    scenario = parse_scenario({**NODES, "probes": {"nodes": chosen}}, "test")
+    assert dict(travelled(scenario, topology).target_of(topology).nodes) == arrived
+
+
 def test_commands_of_hooks_never_travel() -> None:
     hook = {"before_trial": ["sh", "-c", "reboot"]}
     scenario = scenario_of(hooks=hook, topologies={"one": {"provider": "embedded", "hooks": hook}})
