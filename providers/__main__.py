@@ -13,9 +13,15 @@ from types import ModuleType
 import click
 
 from providers import keycloak, nanoidp, oidc_provider
+from providers.keycloak import lab
 from providers.missing import ProviderError
 
-PROVIDERS: dict[str, ModuleType] = {"keycloak": keycloak, "nanoidp": nanoidp, "oidc-provider": oidc_provider}
+PROVIDERS: dict[str, ModuleType] = {
+    "keycloak": keycloak,
+    "keycloak-lab": lab,
+    "nanoidp": nanoidp,
+    "oidc-provider": oidc_provider,
+}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,7 +54,8 @@ def _run_beside(provider: ModuleType, command: tuple[str, ...]) -> int:
         tempfile.TemporaryDirectory(prefix="iam-loadtest-provider-") as directory,
         provider.running(Path(directory)) as running,
     ):
-        click.echo(f"{running.issuer} answers.", err=True)
+        if running.issuer:
+            click.echo(f"{running.issuer} answers.", err=True)
         return _run(command, {**os.environ, **running.environ})
 
 

@@ -23,7 +23,10 @@ class LoggedRequest(NamedTuple):
 
 @dataclass(frozen=True)
 class Running:
-    """A provider that answers. ``environ`` is what its scenario refers to, secrets among it."""
+    """A provider that answers. ``environ`` is what its scenario refers to, secrets among it.
+
+    ``issuer`` is empty where the scenario itself has it started.
+    """
 
     issuer: str
     environ: Mapping[str, str] = field(repr=False)

@@ -20,7 +20,7 @@ from iam_loadtest.scenario.proxy import resolve_proxy
 from iam_loadtest.scenario.secret import SecretRef
 from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target, require_one_client
-from iam_loadtest.scenario.topology import EmbeddedTopology, UrlTopology
+from iam_loadtest.scenario.topology import EmbeddedTopology, LabTopology, UrlTopology
 
 _NEW_TOKENS = "add more, or have new ones by `iam-loadtest users end-sessions` and then `users sessions`"
 _LOGS_IN = frozenset({RequestKind.LOGIN, RequestKind.APPROVE})
@@ -40,6 +40,7 @@ def require_what_is_needed(
     """
     problems = [
         *_missing_secrets(scenario, directory, environ),
+        *_missing_variables(scenario, environ),
         *_bad_keys(scenario, directory, environ),
         *_missing_certificates(scenario),
         *_missing_users(scenario, directory, environ),
@@ -56,6 +57,18 @@ def _missing_secrets(scenario: Scenario, directory: Path, environ: Mapping[str, 
             secret.resolve(directory, environ)
         except SecretMissingError as error:
             yield f"{key}: {error}"
+
+
+def _missing_variables(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[str]:
+    """What programs are to be given that stand in for the built-in IAM in labs."""
+    for topology, noun in scenario.topologies.items():
+        frontend = noun.frontend if isinstance(noun, LabTopology) else None
+        for name in frontend.pass_environ if frontend else ():
+            if name not in environ:
+                yield (
+                    f"topologies.{topology}.frontend.pass_environ: environment variable {name} is not set;"
+                    " export it before the run."
+                )
 
 
 def _secrets(scenario: Scenario) -> Iterator[tuple[str, SecretRef]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import os
 import sys
 from functools import partial
 from pathlib import Path
 
+from iam_loadtest.errors import UserError
 from iam_loadtest.lab import kernel
 from iam_loadtest.lab.database import database_url
 from iam_loadtest.lab.plan import DATABASE_PORT, FRONTEND_PORT, Host, LabPlan, Role
@@ -58,6 +60,7 @@ def placeholders_of(
         "address": host.address,
         "port": str(FRONTEND_PORT),
         "issuer": issuer,
+        "public_url": _public_url(issuer, topology),
         "directory": str(base / host.name),
         "database_url": url,
         "database_host": writes,
@@ -70,6 +73,11 @@ def placeholders_of(
     }
 
 
+def _public_url(issuer: str, topology: LabTopology) -> str:
+    """Scheme, host and port that clients see."""
+    return issuer.removesuffix(topology.frontend.issuer_path if topology.frontend else "").rstrip("/")
+
+
 def _start_programs(
     frontend: LabFrontend, topology: LabTopology, plan: LabPlan, base: Path, issuer: str, sessions_url: str | None
 ) -> list[Server]:
@@ -80,7 +88,7 @@ def _start_programs(
         for host in hosts:
             values = placeholders_of(topology, plan, base, host, issuer, sessions_url)
             servers.append(_start_program(frontend, host, base, values))
-        ready = {f"{host.name}, GET {frontend.health}": partial(_is_healthy, host, frontend.health) for host in hosts}
+        ready = {f"{host.name}, GET {frontend.health}": partial(is_healthy, host, frontend.health) for host in hosts}
         await_all(ready, servers, frontend.ready_within_s)
     return servers
 
@@ -89,15 +97,22 @@ def _start_program(frontend: LabFrontend, host: Host, base: Path, values: dict[s
     directory = base / host.name
     directory.mkdir()
     command = [fill(word, values) for word in frontend.command]
-    environ = {name: fill(text, values) for name, text in frontend.environ.items()}
+    environ = _passed(frontend) | {name: fill(text, values) for name, text in frontend.environ.items()}
     log = base / "logs" / f"{host.name}.log"
     return start(host.name, command, log, network=host.name, environ=environ, directory=directory)
 
 
-def _is_healthy(host: Host, path: str) -> bool:
-    """Whether a GET from beside it is answered 2xx."""
+def _passed(frontend: LabFrontend) -> dict[str, str]:
+    missing = [name for name in frontend.pass_environ if name not in os.environ]
+    if missing:
+        raise UserError(f"frontend.pass_environ: environment variable {missing[0]} is not set; export it before")
+    return {name: os.environ[name] for name in frontend.pass_environ}
+
+
+def is_healthy(host: Host, path: str, within_s: float = _TIMEOUT_S) -> bool:
+    """Whether a GET from beside a frontend is answered 2xx."""
     with kernel.in_network(host.name):
-        connection = http.client.HTTPConnection(host.address, FRONTEND_PORT, timeout=_TIMEOUT_S)
+        connection = http.client.HTTPConnection(host.address, FRONTEND_PORT, timeout=within_s)
         try:
             connection.request("GET", path)
             return 200 <= connection.getresponse().status < 300

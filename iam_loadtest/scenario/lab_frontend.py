@@ -13,7 +13,7 @@ from iam_loadtest.scenario.fields import DurationS, Noun
 from iam_loadtest.scenario.hook import split_command
 
 PLACEHOLDERS = (
-    *("node", "number", "address", "port", "issuer", "directory"),
+    *("node", "number", "address", "port", "issuer", "public_url", "directory"),
     *("database_url", "database_host", "database_port", "database_name", "database_user", "database_password"),
     *("replica_host", "sessions_url"),
 )
@@ -66,6 +66,9 @@ class LabFrontend(Noun):
 
     command: _Command = Field(description="program and arguments, no shell")
     environ: dict[_Variable, _Text] = Field(default_factory=dict, description="its environment variables, no secrets")
+    pass_environ: tuple[_Variable, ...] = Field(
+        default=(), description="variables that it is given from the environment of the run; secrets go this way"
+    )
     health: Annotated[str, AfterValidator(_check_health)] = Field(
         default="/", description="path that answers 2xx when it is ready"
     )

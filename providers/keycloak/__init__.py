@@ -14,6 +14,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,10 @@ VERSION = "26.7.3"
 REALM = "loadtest"
 USERS = range(100, 124)
 """Users test_100 to test_123; each is hashed at the start, which takes some hundredths of a second."""
-CLIENTS = ("access", "subject", "actor", "web", "secret_jwt", "key_jwt", "stranger", "manager")
-_FOR_TESTS = tuple(f"KEYCLOAK_{name.upper()}_SECRET" for name in ("secret_jwt", "key_jwt", "stranger", "manager"))
+_OF_SCENARIOS = ("access", "subject", "actor", "web")
+_OF_TESTS = ("secret_jwt", "key_jwt", "stranger", "manager")
+CLIENTS = (*_OF_SCENARIOS, *_OF_TESTS)
+_FOR_TESTS = tuple(f"KEYCLOAK_{name.upper()}_SECRET" for name in _OF_TESTS)
 """Secrets that no scenario needs."""
 
 _HERE = Path(__file__).parent
@@ -51,7 +54,7 @@ def missing() -> list[str]:
 
 def install() -> None:
     """Download the distribution, build it, fill a database to copy; nothing is done where that was done before."""
-    _distribution()
+    distribution()
     _seed()
 
 
@@ -65,8 +68,7 @@ def running(directory: Path) -> Iterator[Running]:
     home, key = _home(directory), new_client_key()
     (home / "data" / "import").mkdir(parents=True)
     (home / "data" / "import" / "realm.json").write_text(json.dumps(_realm(key.public)), encoding="utf-8")
-    secret = {f"KEYCLOAK_{name.upper()}_SECRET": secrets.token_urlsafe(24) for name in CLIENTS}
-    known = {**secret, "KEYCLOAK_USERS_PASSWORD": secrets.token_urlsafe(24)}
+    known = new_secrets(CLIENTS)
     for_tests = {name: known.pop(name) for name in _FOR_TESTS}
     with (
         running_mariadb("keycloak", directory / "mariadb", _seed() / "mariadb" / "data") as maria,
@@ -92,7 +94,7 @@ def _started(home: Path, maria: Maria, options: Sequence[str], environ: Mapping[
 
 def _home(directory: Path) -> Path:
     """A copy of the distribution: a server writes below its home."""
-    run(["cp", "-a", "--reflink=auto", _distribution(), directory / "keycloak"], directory)
+    run(["cp", "-a", "--reflink=auto", distribution(), directory / "keycloak"], directory)
     return directory / "keycloak"
 
 
@@ -118,12 +120,26 @@ def logged(access_log: Path) -> list[LoggedRequest]:
     return [LoggedRequest(one[1], one[2], int(one[3]), "" if one[4] == _NOTHING else one[4]) for one in found if one]
 
 
+def new_secrets(clients: Sequence[str] = _OF_SCENARIOS) -> dict[str, str]:
+    """What a realm with these clients refers to: a secret for each, a password for all users."""
+    secret = {f"KEYCLOAK_{name.upper()}_SECRET": secrets.token_urlsafe(24) for name in clients}
+    return {**secret, "KEYCLOAK_USERS_PASSWORD": secrets.token_urlsafe(24)}
+
+
 def _realm(public_key: str) -> dict[str, Any]:
     """The realm with its users and a client's key. Secrets stay references, which Keycloak itself replaces."""
     realm: dict[str, Any] = json.loads((_HERE / "realm.json").read_text(encoding="utf-8"))
     (client,) = (client for client in realm["clients"] if client["clientId"] == "key_jwt")
     client["attributes"]["jwks.string"] = public_key
     realm["users"] += [_user(f"test_{number}") for number in USERS]
+    return realm
+
+
+def realm_of_scenarios() -> dict[str, Any]:
+    """The realm with no more than what scenarios need: nobody in it can administer it."""
+    realm = _realm("")
+    realm["clients"] = [client for client in realm["clients"] if client["clientId"] in _OF_SCENARIOS]
+    realm["users"] = [user for user in realm["users"] if "serviceAccountClientId" not in user]
     return realm
 
 
@@ -156,19 +172,18 @@ def _config(home: Path) -> list[str]:
     return [f"--config-file={home / 'conf' / 'keycloak.conf'}"]
 
 
-def _distribution() -> Path:
+def distribution(settings: Path = _HERE / "keycloak.conf") -> Path:
     """The unpacked distribution, built for MariaDB: kept under a name that changes with version and settings."""
-    settings = (_HERE / "keycloak.conf").read_bytes()
-    digest = hashlib.sha256(settings + _SHA256.encode()).hexdigest()[:12]
-    return made_once(f"keycloak-{VERSION}-{digest}", _build) / f"keycloak-{VERSION}"
+    digest = hashlib.sha256(settings.read_bytes() + _SHA256.encode()).hexdigest()[:12]
+    return made_once(f"keycloak-{VERSION}-{digest}", partial(_build, settings)) / f"keycloak-{VERSION}"
 
 
-def _build(target: Path) -> None:
+def _build(settings: Path, target: Path) -> None:
     archive = _downloaded()
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(target)
     home = target / f"keycloak-{VERSION}"
-    shutil.copyfile(_HERE / "keycloak.conf", home / "conf" / "keycloak.conf")
+    shutil.copyfile(settings, home / "conf" / "keycloak.conf")
     run(["sh", home / "bin" / "kc.sh", *_config(home), "build"], target, _QUICK)
 
 

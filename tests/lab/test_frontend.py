@@ -32,6 +32,17 @@ def test_with_replication_it_writes_to_the_primary_and_may_read_beside_it() -> N
     assert (values["database_host"], values["replica_host"]) == ("10.77.1.101", "10.77.2.101")
 
 
+def test_the_public_url_is_the_issuer_without_its_path() -> None:
+    """Such as Keycloak's hostname, which it adds the realm's path to."""
+    noun = {"provider": "lab", "frontend": {"command": "serve", "issuer_path": "realms/test"}}
+    topology = LabTopology.model_validate(noun)
+    plan = plan_of(topology)
+    host = plan.of(Role.FRONTEND)[0]
+    values = placeholders_of(topology, plan, Path("/lab"), host, "http://lab.localhost:8492/realms/test", None)
+    assert values["public_url"] == "http://lab.localhost:8492"
+    assert told(1)["public_url"] == "http://127.0.0.1:8492"
+
+
 def test_a_lab_without_a_database_server_has_a_file() -> None:
     values = told(1, database={"kind": "sqlite"})
     assert values["database_url"] == "/lab/iam.sqlite"
