@@ -105,7 +105,7 @@ def _stop(order: FaultOrder, ground: Ground, record: FaultRecord) -> Job:
 def _restart(order: FaultOrder, ground: Ground, record: FaultRecord) -> Job:
     record = replace(record, started_us=machine_us())
     yield record
-    for _ in start_again(order.target, ground.topology.database.kind, ground.plan, ground.base, ground.servers):
+    for _ in start_again(order.target, ground.topology, ground.plan, ground.base, ground.servers):
         yield record
     yield replace(record, done=f"{order.target} started again, and ready", ended_us=machine_us())
 

@@ -11,32 +11,38 @@ from pathlib import Path
 from iam_loadtest.errors import UserError
 from iam_loadtest.lab import kernel
 from iam_loadtest.lab.database import files_of, serves_again
+from iam_loadtest.lab.frontend import is_healthy
 from iam_loadtest.lab.plan import FRONTEND_PORT, Host, LabPlan, Role
 from iam_loadtest.lab.process import Server, last_words
-from iam_loadtest.lab.running import RunningServers
+from iam_loadtest.lab.running import RunningServers, kill_rest
 from iam_loadtest.lab.sessions import redis_socket, takes_commands
+from iam_loadtest.scenario.topology import LabTopology
 
 _END_WITHIN_S = 20.0
 _READY_WITHIN_S = 60.0
 _CONNECT_S = 0.2
+_ANSWER_S = 0.5
+"""The supervisor waits meanwhile, and with it every other fault."""
 _POSITION = re.compile(r"Recovered position:? (\S+:\d+)")
 
 
-def start_again(name: str, kind: str, plan: LabPlan, base: Path, servers: RunningServers) -> Iterator[None]:
+def start_again(name: str, topology: LabTopology, plan: LabPlan, base: Path, servers: RunningServers) -> Iterator[None]:
     """Yields until the server is ready; one that still runs is asked to end before.
 
-    ``kind`` is the database's. Raises UserError where it does not end, ends again, or is not ready in time.
+    Raises UserError where it does not end, ends again, or is not ready in time.
     """
     old = servers.known(name)
     host = next(host for host in plan.hosts if host.name == name)
     servers.dismiss(name)
     yield from _until(lambda: not old.is_alive(), f"{name} did not end", _END_WITHIN_S)
+    kill_rest(old)
     more: list[str] = []
-    if kind == "galera" and host.role is Role.DATABASE:
+    if topology.database.kind == "galera" and host.role is Role.DATABASE:
         yield from _recover(old, files_of(base, host).temporary / "recovered.log", more)
     new = old.again(*more)
     servers.add(new)
-    yield from _until(lambda: _is_ready(host, kind, base, new), f"{name} was not ready", _READY_WITHIN_S)
+    within_s = topology.frontend.ready_within_s if topology.frontend else _READY_WITHIN_S
+    yield from _until(lambda: _is_ready(host, topology, base, new), f"{name} was not ready", within_s)
 
 
 def _recover(old: Server, log: Path, more: list[str]) -> Iterator[None]:
@@ -61,18 +67,18 @@ def _until(is_so: Callable[[], bool], else_words: str, within_s: float) -> Itera
         yield
 
 
-def _is_ready(host: Host, kind: str, base: Path, server: Server) -> bool:
+def _is_ready(host: Host, topology: LabTopology, base: Path, server: Server) -> bool:
     if not server.is_alive():
         raise UserError(f"{server.name} ended with exit code {server.process.returncode}: {last_words(server.log)}")
     if host.role is Role.DATABASE:
-        return serves_again(kind, files_of(base, host).socket)
+        return serves_again(topology.database.kind, files_of(base, host).socket)
     if host.role is Role.SESSIONS:
         return takes_commands(redis_socket(base, host))
-    return _accepts(host)
+    return is_healthy(host, topology.frontend.health, _ANSWER_S) if topology.frontend else _accepts(host)
 
 
 def _accepts(host: Host) -> bool:
-    """Whether a frontend takes connections, tried from its own host."""
+    """Whether a built-in IAM takes connections, which it does when it is ready; tried from its own host."""
     with kernel.in_network(host.name):
         probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     with probe:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.lab.process import Server, last_words
@@ -63,14 +64,19 @@ class RunningServers:
         except subprocess.TimeoutExpired as error:
             raise UserError(f"{name} did not end within {_END_S:.0f}s of SIGKILL") from error
 
-    def dismiss(self, name: str) -> Server | None:
-        """Ask a server to end, whose end is then no trouble; None where it does not run."""
+    def dismiss(self, name: str) -> None:
+        """Ask a server and every process below it to end, whose end is then no trouble; nothing where none runs."""
         server = self._servers.pop(name, None)
-        if server is None:
-            return None
-        self._gone[name] = server
-        server.process.terminate()
-        return server
+        if server is not None:
+            self._gone[name] = server
+            with suppress(UserError):  # it has just ended by itself
+                signal_group(server, signal.SIGTERM)
+
+
+def kill_rest(server: Server) -> None:
+    """Kill what a server that has ended left running: a script's program may outlive the script."""
+    with suppress(UserError):  # nothing was left
+        signal_group(server, signal.SIGKILL)
 
 
 def signal_group(server: Server, number: int) -> None:

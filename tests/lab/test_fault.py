@@ -16,7 +16,7 @@ from iam_loadtest.lab.delay_line import Direction, reshape
 from iam_loadtest.lab.fault import Faults, Ground
 from iam_loadtest.lab.plan import plan_of
 from iam_loadtest.lab.process import Server, start
-from iam_loadtest.lab.running import RunningServers
+from iam_loadtest.lab.running import RunningServers, kill_rest
 from iam_loadtest.lab.shape import write_shape
 from iam_loadtest.results.fault import FaultOrder, take_fault_orders, write_fault_orders
 from iam_loadtest.scenario.topology import LabTopology
@@ -133,9 +133,24 @@ def test_a_server_that_ended_can_be_started_again_in_the_same_way(sleeper: Sleep
 
 def test_a_server_that_does_not_run_cannot_be_hit(sleeper: Sleeper) -> None:
     servers = RunningServers([sleeper("frontend-1")])
-    assert servers.dismiss("frontend-2") is None
+    servers.dismiss("frontend-2")
     with pytest.raises(UserError, match="frontend-2 was not running"):
         servers.kill("frontend-2")
+
+
+def test_a_program_that_a_script_started_ends_with_it(tmp_path: Path) -> None:
+    """Asked to end, the whole group is asked; what does not listen is killed when its leader has ended."""
+    said = tmp_path / "frontend-1.log"
+    script = "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.05; done' & wait"
+    server = start("frontend-1", ["sh", "-c", script], said)
+    servers = RunningServers([server])
+    wait_until(lambda: said.read_text().endswith("\n"), "the program runs")
+    program = Path(f"/proc/{said.read_text().strip()}/stat")
+    servers.dismiss("frontend-1")
+    server.process.wait(10)
+    assert program.read_text().rpartition(")")[2].split()[0] != "Z"
+    kill_rest(server)
+    wait_until(lambda: not program.exists() or program.read_text().rpartition(")")[2].split()[0] == "Z", "it has ended")
 
 
 def test_a_schedule_is_taken_once(tmp_path: Path) -> None:
