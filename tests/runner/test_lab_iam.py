@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -55,9 +58,41 @@ def test_a_lab_that_lost_a_server_is_no_result(tmp_path: Path) -> None:
         LabIam(issuer, ("frontend-1",), base=tmp_path).requests_by_kind()
 
 
+def test_a_lab_that_ended_as_a_whole_is_no_result(tmp_path: Path) -> None:
+    """Its supervisor was killed: nobody was left to write down that its servers died."""
+    write_lab_state(tmp_path, LabState("ready", "http://127.0.0.1:9/", ("frontend-1",)))
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    with pytest.raises(TrialFailedError, match=r"did not stay whole: it has ended as a whole; see lab\.log"):
+        LabIam("http://127.0.0.1:9/", ("frontend-1",), base=tmp_path, process=ended).require_whole()
+
+
+def test_what_a_killed_run_left_goes_with_the_next_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory of a lab that a runner still holds stays, and so does one that holds no lab."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    left, held, other = (tmp_path / f"iam-lab-trial-{name}" for name in ("left", "held", "other"))
+    for directory in (left, held):
+        directory.mkdir()
+        write_lab_state(directory, LabState("ready", "http://127.0.0.1:9/"))
+    other.mkdir()
+    descriptor = os.open(held, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    topology = LabTopology.model_validate({"provider": "lab", "database": {"kind": "sqlite"}})
+    monkeypatch.setattr("iam_loadtest.runner.lab_iam._await_ready", refuse)
+    with pytest.raises(TrialFailedError, match="not today"), lab_iam(topology, tmp_path):
+        pass
+    os.close(descriptor)
+    assert {path.name for path in tmp_path.glob("iam-lab-trial-*")} == {"iam-lab-trial-held", "iam-lab-trial-other"}
+
+
+def refuse(*_: object) -> LabState:
+    raise TrialFailedError("not today")
+
+
 def test_a_lab_that_cannot_be_built_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Below a temporary directory with a long name sockets cannot be made."""
     topology = LabTopology.model_validate({"provider": "lab", "database": {"kind": "sqlite"}})
-    monkeypatch.setattr("tempfile.mkdtemp", lambda prefix: str(tmp_path / ("long" * 30)))
+    (tmp_path / ("long" * 30)).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("long" * 30)))
     with pytest.raises(TrialFailedError, match="too long for socket files"), lab_iam(topology, tmp_path):
         pass
