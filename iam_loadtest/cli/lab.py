@@ -116,8 +116,8 @@ def _up_in_background(topology: str, directory: Path, port: int, observe: bool) 
             start_new_session=True,
         )
         while process.poll() is None:
-            found = running_lab(directory)
-            if found and found.state.phase == "ready" and found.launcher == process.pid:
+            found = running_lab(directory, launcher=process.pid)
+            if found and found.state.phase == "ready":
                 _describe(found.state)
                 return
             time.sleep(_POLL_S)

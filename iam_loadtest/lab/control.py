@@ -19,6 +19,8 @@ from iam_loadtest.results.lab_state import LabState, read_lab_state
 
 _PATIENCE_S = 5.0
 _POLL_S = 0.02
+_BEGINS_WITHIN_S = 2.0
+"""From the lock to the numbers of its processes in the file."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,21 @@ class RunningLab:
     state: LabState
 
 
-def running_lab(base: Path) -> RunningLab | None:
-    """The lab in a directory; None where none is running, whatever an earlier one left there."""
+def running_lab(base: Path, launcher: int | None = None) -> RunningLab | None:
+    """The lab in a directory; None where none is running, whatever an earlier one left there.
+
+    Where ``launcher`` is given, one that another process started counts for none. Raises UserError where the lab is one
+    of another version.
+    """
     processes = _processes(base)
-    state = read_lab_state(base) if processes else None
-    return RunningLab(*processes, state) if processes and state else None
+    if processes is None or launcher not in (None, processes[0]):
+        return None
+    state = read_lab_state(base)
+    return RunningLab(*processes, state) if state else None
 
 
 def take_down(base: Path) -> bool:
-    """End the lab in a directory and wait for its end; whether there was one."""
+    """End the lab in a directory and wait for its end; whether there was one. Its version does not matter."""
     processes = _processes(base)
     if processes is None:
         if (base / LOCK_FILE).is_file():
@@ -47,7 +55,8 @@ def take_down(base: Path) -> bool:
     _signal(processes[0], signal.SIGTERM)
     if not _gone(base):
         _signal(processes[0], signal.SIGKILL)
-        _gone(base)
+        if not _gone(base):
+            raise UserError(f"{base}: process {processes[1]} of the lab does not end, not even by SIGKILL.")
         remove_data(base)
     return True
 
@@ -55,16 +64,28 @@ def take_down(base: Path) -> bool:
 def execute_in(base: Path, node: str, command: Sequence[str]) -> int:
     """The exit code of a command that ran in a host's network, with the lab's own processes and mounts in sight.
 
+    As a shell has it, 128 and the signal's number where a signal ended it.
+
     This process itself goes into the lab for it, and cannot leave.
     """
     found = running_lab(base)
     if found is None:
         raise UserError(f"no lab is running in {base}; start one with `iam-loadtest lab up`.")
+    here = _here()
     _enter(Path(f"/proc/{found.supervisor}/ns"), node)
     try:
-        return subprocess.run(list(command), env=plain_environment(), check=False).returncode  # noqa: S603  asked for
+        where = here if here.is_dir() else "/"
+        code = subprocess.run(list(command), env=plain_environment(), cwd=where, check=False).returncode  # noqa: S603  asked for
     except OSError as error:
         raise UserError(f"{command[0]}: cannot be started: {error.strerror}.") from error
+    return code if code >= 0 else 128 - code
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed
+        return Path("/")
 
 
 def _enter(namespaces: Path, node: str) -> None:
@@ -88,13 +109,25 @@ def _processes(base: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        numbers = os.pread(descriptor, 64, 0).split()
-        return (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else None
+        deadline = time.monotonic() + _BEGINS_WITHIN_S
+        while _is_locked(descriptor):
+            numbers = os.pread(descriptor, 64, 0).split()
+            if len(numbers) == 2:
+                return int(numbers[0]), int(numbers[1])
+            if time.monotonic() >= deadline:
+                raise UserError(f"{base}: a lab is just beginning or ending there; try again.")
+            time.sleep(_POLL_S)
     finally:
         os.close(descriptor)
     return None
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _gone(base: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from iam_loadtest.errors import UserError
 from iam_loadtest.lab import kernel
 from iam_loadtest.lab.isolation import run_isolated
+from iam_loadtest.lab.launch import check_place
 from iam_loadtest.lab.network import LinkKind, build_hosts, build_link, build_tunnel_over, kind_of, measure_rtt_s
 from iam_loadtest.lab.plan import LabPlan, plan_of
 from iam_loadtest.lab.process import Server, plain_environment, run_ip
@@ -38,6 +40,9 @@ _SWITCHES = {
     "user/max_user_namespaces": "0",
 }
 """Settings of the kernel that keep ordinary users from making namespaces, with the value that does."""
+_NAME_OF_A_TRIAL_S = "iam-lab-trial-12345678"
+_LEAST_MIB = 512
+"""Logs, what is observed, and the prepared data directory of each kind of database."""
 _TRIED_RTT_MS = 10.0
 _WITHOUT = {
     "netem": "this kernel cannot delay packets by itself; a process does it then, which costs some CPU",
@@ -60,7 +65,7 @@ def examine() -> list[Finding]:
 
     The last ones are tried in namespaces, which this process itself goes into: it can start no other process then.
     """
-    findings, whose = [*_programs(), _galera(), *_drivers(), _memory()], _as_whom()
+    findings, whose = [*_programs(), _galera(), *_drivers(), _place(), _memory()], _as_whom()
     with tempfile.TemporaryDirectory(prefix="iam-lab-") as scratch:
         answers = Path(scratch) / "answers.json"
         try:
@@ -68,8 +73,7 @@ def examine() -> list[Finding]:
         except UserError as error:
             return [*findings, Finding("namespaces", False, f"{error} {_how_to_get_namespaces()}".strip())]
         if code != 0 or not answers.is_file():
-            words = "they are there, but /proc or /run cannot be mounted in them; run the lab outside of a container"
-            return [*findings, Finding("namespaces", False, words)]
+            return [*findings, Finding("namespaces", False, "they are there, but what was tried in them broke off")]
         return [*findings, Finding("namespaces", True, whose), *(Finding(**one) for one in read_json(answers))]
 
 
@@ -109,6 +113,19 @@ def _drivers() -> Iterator[Finding]:
         yield Finding(f"Python package {module}", works, words)
 
 
+def _place() -> Finding:
+    """Where trials have their labs: a lab writes there, whose databases stand in memory, too."""
+    subject, place = "directory for labs", Path(tempfile.gettempdir())
+    try:
+        check_place(place.absolute() / _NAME_OF_A_TRIAL_S)
+        free_mib = shutil.disk_usage(place).free >> 20
+    except UserError as error:
+        return Finding(subject, False, str(error))
+    if free_mib < _LEAST_MIB:
+        return Finding(subject, False, f"{place} has {free_mib} MiB left; free some space, or set TMPDIR to another")
+    return Finding(subject, True, f"{place}, which has {free_mib} MiB left")
+
+
 def _memory() -> Finding:
     servers = free_bytes() // 2 // LEAST_BYTES
     if servers < 1:
@@ -135,11 +152,17 @@ def _how_to_get_namespaces() -> str:
 
 
 def _try_inside(answers: Path, scratch: Path) -> int:
-    run_ip(["link set lo up"])
-    kinds: tuple[LinkKind, ...] = ("netem", "tun", "packet")
-    findings = [*(_try_link(kind, scratch) for kind in kinds), _chosen(), _punctuality(), _try_vpn(scratch)]
-    write_json(answers, [asdict(finding) for finding in findings])
+    write_json(answers, [asdict(finding) for finding in _findings_inside(scratch)])
     return 0
+
+
+def _findings_inside(scratch: Path) -> list[Finding]:
+    kinds: tuple[LinkKind, ...] = ("netem", "tun", "packet")
+    try:
+        run_ip(["link set lo up"])
+        return [*(_try_link(kind, scratch) for kind in kinds), _chosen(), _punctuality(), _try_vpn(scratch)]
+    except UserError as error:
+        return [Finding("links with latency", False, f"could not be tried: {error}")]
 
 
 def _try_link(kind: LinkKind, scratch: Path) -> Finding:

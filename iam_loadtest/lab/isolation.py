@@ -19,8 +19,14 @@ from iam_loadtest.lab import kernel
 _PRIVATE = kernel.NEW_NETWORK | kernel.NEW_PROCESSES
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _REFUSED = (
-    "the lab needs namespaces of its own, and this machine refuses them ({reason}); run it as root, or allow users to"
-    " make them; `iam-loadtest lab doctor` says how."
+    "the lab needs namespaces of its own, and this machine refuses them ({reason}); run it as root, outside of a"
+    " container, or allow users to make them; `iam-loadtest lab doctor` says how."
+)
+_NO_MOUNTS = 71
+"""Exit code of process 1 (EX_OSERR of sysexits)."""
+_NO_MOUNTS_IN_WORDS = (
+    "the lab has namespaces of its own, but may mount no /proc and /run in them, as in most containers;"
+    " run it outside of the container, or in one that is started with --privileged."
 )
 
 
@@ -42,9 +48,16 @@ def run_isolated(inside: Callable[[], int], watch: Callable[[int], None]) -> int
     os.write(tell, b"!")
     try:
         watch(pid)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except BaseException:  # nobody is left to watch it; it is raised again
+        os.kill(pid, signal.SIGKILL)
+        raise
     finally:
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         os.close(tell)
+        _pass_signals_on(None)
+    if code == _NO_MOUNTS:
+        raise UserError(_NO_MOUNTS_IN_WORDS)
+    return code
 
 
 def _enter_namespaces() -> None:
@@ -79,8 +92,7 @@ def _be_first(inside: Callable[[], int], told: int) -> None:
         kernel.set_death_signal(signal.SIGKILL)
         if os.read(told, 1) == b"!":  # nothing where the parent died before the line above
             os.setsid()
-            _make_private()
-            code = inside()
+            code = inside() if _has_private_mounts() else _NO_MOUNTS
     except KeyboardInterrupt:
         code = 0
     except Exception:  # the process ends here whatever it was, and says so as any other would
@@ -89,19 +101,29 @@ def _be_first(inside: Callable[[], int], told: int) -> None:
         os._exit(code)
 
 
-def _make_private() -> None:
-    """Mounts of process 1 alone: whoever watches it sees none of them, so that it can clear away what is below."""
-    kernel.unshare(kernel.NEW_MOUNTS)
-    kernel.make_mounts_private()
-    kernel.mount("proc", "/proc")
-    kernel.mount("tmpfs", "/run")
-    for directory in (kernel.NAMED_NETWORKS, Path("/run/wireguard"), Path("/run/lock")):
-        directory.mkdir()
+def _has_private_mounts() -> bool:
+    """Make mounts of process 1 alone: whoever watches it sees none of them, and can clear away what is below.
+
+    False where the machine refuses, as most containers do.
+    """
+    try:
+        kernel.unshare(kernel.NEW_MOUNTS)
+        kernel.make_mounts_private()
+        kernel.mount("proc", "/proc")
+        kernel.mount("tmpfs", "/run")
+        for directory in (kernel.NAMED_NETWORKS, Path("/run/wireguard"), Path("/run/lock")):
+            directory.mkdir()
+    except OSError:
+        return False
+    return True
 
 
-def _pass_signals_on(pid: int) -> None:
+def _pass_signals_on(pid: int | None) -> None:
+    """To the process; to nobody where it has ended, so that a second Ctrl-C does not break off the clearing up."""
+
     def pass_on(number: int, _frame: FrameType | None) -> None:
-        os.kill(pid, number)
+        if pid is not None:
+            os.kill(pid, number)
 
     for number in _PASSED_ON:
         signal.signal(number, pass_on)

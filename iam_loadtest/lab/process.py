@@ -15,7 +15,10 @@ from iam_loadtest.lab import kernel
 from iam_loadtest.lab.program import search_path
 from iam_loadtest.oidc.redact import redact
 
-_KEPT = ("HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+_KEPT = (
+    *("HOME", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "LD_LIBRARY_PATH"),
+    *("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"),
+)
 """Variables that servers may need; the rest may hold secrets, which are none of theirs."""
 _POLL_S = 0.03
 _LOG_END = 400
@@ -86,14 +89,17 @@ def plain_environment() -> dict[str, str]:
 
 def run(command: Sequence[str | Path], text: str | None = None) -> str:
     """What a helper program printed; raises UserError with its own words where it failed."""
-    done = subprocess.run(  # noqa: S603  the lab's own commands, never a shell
-        [str(part) for part in command],
-        input=text,
-        text=True,
-        capture_output=True,
-        env=plain_environment(),
-        check=False,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603  the lab's own commands, never a shell
+            [str(part) for part in command],
+            input=text,
+            text=True,
+            capture_output=True,
+            env=plain_environment(),
+            check=False,
+        )
+    except OSError as error:
+        raise UserError(f"the lab could not start {command[0]}: {error.strerror}") from error
     if done.returncode != 0:
         words = " ".join((done.stderr or done.stdout).split())[-_LOG_END:]
         raise UserError(f"the lab could not run {Path(str(command[0])).name}: {words or f'code {done.returncode}'}")

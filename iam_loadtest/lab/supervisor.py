@@ -28,6 +28,8 @@ from iam_loadtest.results.lab_state import LabState, write_lab_state
 from iam_loadtest.scenario.iam_flags import iam_flags
 from iam_loadtest.scenario.topology import LabTopology
 
+UNWRITTEN = 74
+"""Exit code where not even the reason could be written down (EX_IOERR of sysexits)."""
 _WATCH_S = 0.25
 _OWN = {"supervisor": 1}
 
@@ -49,21 +51,29 @@ class Order:
 
 
 def supervise(order: Order) -> int:
-    """Build the lab and stay until a KeyboardInterrupt; returns an exit code only where it cannot be built.
+    """Build the lab and stay until a KeyboardInterrupt; returns an exit code only where it cannot be built or watched.
 
     It must be process 1 of its namespaces: nothing is taken down here, the kernel ends the rest with it.
     """
     state = LabState("starting", order.issuer, address=order.address)
-    write_lab_state(order.base, state)
     try:
+        write_lab_state(order.base, state)
         state, servers = _build(order, state)
         write_lab_state(order.base, state)
         if order.observe:
             start_observer(plan_of(order.topology), order.base, order.topology.database.kind)
-    except UserError as error:
-        write_lab_state(order.base, replace(state, phase="failed", problem=str(error)))
-        return 1
-    return _watch(order, state, RunningServers(servers))
+        _watch(order, state, RunningServers(servers))
+    except (UserError, OSError) as error:
+        words = str(error) if isinstance(error, UserError) else f"the lab could not go on: {error}"
+        return _fail(order, replace(state, phase="failed", problem=words.removesuffix(".")))
+
+
+def _fail(order: Order, state: LabState) -> int:
+    try:
+        write_lab_state(order.base, state)
+    except UserError:
+        return UNWRITTEN
+    return 1
 
 
 def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:

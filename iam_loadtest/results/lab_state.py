@@ -57,8 +57,11 @@ def read_lab_state(directory: Path) -> LabState | None:
         return None
     document = read_json(path)
     try:
+        document = dict(document)
         faults = fault_records_of(document.get("faults", ()))
         lists = {"nodes": tuple(document["nodes"]), "died": tuple(document["died"]), "faults": faults}
         return LabState(**{**document, **lists})
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: is not the state of a lab of this version ({error!r}).") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: is not the state of a lab of this version ({error!r}); `iam-loadtest lab down` ends that one."
+        ) from error
