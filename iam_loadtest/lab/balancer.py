@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import resource
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,8 @@ from iam_loadtest.scenario.topology import LabTopology
 
 _READY_WITHIN_S = 30.0
 _TIMEOUT_S = 2.0
+_OTHER_FILES = 100
+"""Listeners, health checks, and what it began with."""
 
 
 def start_balancers(topology: LabTopology, plan: LabPlan, base: Path, public_sockets: Sequence[int]) -> list[Server]:
@@ -41,12 +44,19 @@ def _start(topology: LabTopology, plan: LabPlan, base: Path, host: Host, public_
     others = tuple(frontend for frontend in frontends if frontend not in own)
     config = base / f"{host.name}.cfg"
     balancing = Balancing(public_socket, stats_socket(base, host), own, topology.balancer, others)
+    balancing = replace(balancing, connections=_connections(balancing.connections))
     if topology.frontend:
         balancing = replace(balancing, health=topology.frontend.health)
     config.write_text(haproxy_cfg(balancing), encoding="utf-8")
     command = [require_program("haproxy"), "-db", "-f", str(config)]
     log = base / "logs" / f"{host.name}.log"
     return start(host.name, command, log, network=host.name, descriptors=[public_socket])
+
+
+def _connections(wanted: int) -> int:
+    """As many as this user may have open files for, two for each connection: HAProxy does not start with more."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return wanted if allowed == resource.RLIM_INFINITY else min(wanted, (allowed - _OTHER_FILES) // 2)
 
 
 def _all_healthy(names: set[str], base: Path, balancer: Host) -> bool:

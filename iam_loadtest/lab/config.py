@@ -81,6 +81,7 @@ class Balancing:
     algorithm: str
     others: tuple[Host, ...] = ()
     health: str = "/health"
+    connections: int = 8000
 
 
 def my_cnf(files: DatabaseFiles, address: str, settings: Mapping[str, Setting]) -> str:
@@ -221,7 +222,7 @@ def _haproxy_head(balancing: Balancing) -> list[str]:
     return [
         "global",
         f"    stats socket {balancing.stats_socket} mode 600 level admin",
-        "    maxconn 8000",
+        f"    maxconn {balancing.connections}",
         "    nbthread 1",
         "    hard-stop-after 1s",
         "defaults",

@@ -123,6 +123,9 @@ def _place() -> Finding:
         return Finding(subject, False, str(error))
     if free_mib < _LEAST_MIB:
         return Finding(subject, False, f"{place} has {free_mib} MiB left; free some space, or set TMPDIR to another")
+    if os.statvfs(place).f_flag & os.ST_NOEXEC:
+        words = f"{place} is mounted noexec: a Galera member that is restarted cannot come back; set TMPDIR to another"
+        return Finding(subject, False, words)
     return Finding(subject, True, f"{place}, which has {free_mib} MiB left")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from iam_loadtest.lab import balancer
 from iam_loadtest.lab.config import (
     Balancing,
     DatabaseFiles,
@@ -100,3 +101,11 @@ def test_haproxy_takes_its_configuration(algorithm: str, tmp_path: Path) -> None
         done = subprocess.run(command, capture_output=True, text=True, pass_fds=[public.fileno()], check=False)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
+
+
+def test_haproxy_is_not_told_of_more_connections_than_it_may_have_files_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """4,096 files are 1,998 connections, with some left for the rest; it would not start with 8,000."""
+    monkeypatch.setattr(balancer.resource, "getrlimit", lambda _: (1024, 4096))
+    assert balancer._connections(8000) == 1998
+    monkeypatch.setattr(balancer.resource, "getrlimit", lambda _: (1024, 1_048_576))
+    assert balancer._connections(8000) == 8000
