@@ -128,13 +128,13 @@ def short_directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def lab_up(short_directory: Path, unmeasured: None) -> Iterator[Callable[..., Lab]]:
-    """Brings labs up, and ends all of them after the module."""
-    directories: list[Path] = []
+    """Brings labs up, and ends all of them after the module, each as the user who started it."""
+    directories: list[tuple[Path, Sequence[str]]] = []
 
     def up(before: Sequence[str] = (), **topology: Any) -> Lab:
         directory = short_directory / ("home" if before else "") / str(len(directories))
         file = short_directory / f"{len(directories)}.json"
-        directories.append(directory)
+        directories.append((directory, before))
         file.write_text(json.dumps(topology), encoding="utf-8")
         up_there = ("up", str(file), "--background", "--observe", "--port", "0", "--directory", str(directory))
         done = lab_command(*up_there, before=before)
@@ -144,8 +144,8 @@ def lab_up(short_directory: Path, unmeasured: None) -> Iterator[Callable[..., La
         return Lab(directory, state)
 
     yield up
-    for directory in directories:
-        lab_command("down", "--directory", str(directory))
+    for directory, before in directories:
+        lab_command("down", "--directory", str(directory), before=before)
 
 
 def kill(pid: int) -> None:
