@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from iam_loadtest.lab.config import Balancing, haproxy_cfg
 from iam_loadtest.lab.plan import Host, LabPlan, Role
@@ -23,10 +24,13 @@ _OTHER_FILES = 100
 """Listeners, health checks, and what it began with."""
 
 
-def start_balancers(topology: LabTopology, plan: LabPlan, base: Path, public_sockets: Sequence[int]) -> list[Server]:
+def start_balancers(
+    topology: LabTopology, plan: LabPlan, base: Path, public_sockets: Sequence[int], issuer: str
+) -> list[Server]:
     """HAProxy on each public socket, with every frontend found healthy."""
     hosts = plan.of(Role.BALANCER)
-    servers = [_start(topology, plan, base, host, public) for host, public in zip(hosts, public_sockets, strict=True)]
+    pairs = zip(hosts, public_sockets, strict=True)
+    servers = [_start(topology, plan, base, host, public, urlsplit(issuer).netloc) for host, public in pairs]
     names = {frontend.name for frontend in plan.of(Role.FRONTEND)}
     ready = {f"every frontend healthy for {host.name}": partial(_all_healthy, names, base, host) for host in hosts}
     await_all(ready, servers, _READY_WITHIN_S)
@@ -38,13 +42,13 @@ def stats_socket(base: Path, balancer: Host) -> Path:
     return base / f"{balancer.name}.sock"
 
 
-def _start(topology: LabTopology, plan: LabPlan, base: Path, host: Host, public_socket: int) -> Server:
+def _start(topology: LabTopology, plan: LabPlan, base: Path, host: Host, public_socket: int, authority: str) -> Server:
     frontends = plan.of(Role.FRONTEND)
     own = frontends if len(plan.of(Role.BALANCER)) == 1 else tuple(f for f in frontends if f.cluster == host.cluster)
     others = tuple(frontend for frontend in frontends if frontend not in own)
     config = base / f"{host.name}.cfg"
     balancing = Balancing(public_socket, stats_socket(base, host), own, topology.balancer, others)
-    balancing = replace(balancing, connections=_connections(balancing.connections))
+    balancing = replace(balancing, authority=authority, connections=_connections(balancing.connections))
     if topology.frontend:
         balancing = replace(balancing, health=topology.frontend.health)
     config.write_text(haproxy_cfg(balancing), encoding="utf-8")

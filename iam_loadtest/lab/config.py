@@ -73,6 +73,7 @@ class Balancing:
     """What HAProxy is told: the inherited socket of the public address, the frontends and how to choose one.
 
     ``others`` are frontends of clusters that have a balancer of their own: only a request that names one gets there.
+    ``authority`` is the host and port that clients ask for, and health checks, too: a program may serve no others.
     """
 
     public_socket: int
@@ -81,6 +82,7 @@ class Balancing:
     algorithm: str
     others: tuple[Host, ...] = ()
     health: str = "/health"
+    authority: str = "localhost"
     connections: int = 8000
 
 
@@ -236,7 +238,8 @@ def _haproxy_head(balancing: Balancing) -> list[str]:
         "    http-response set-header X-Backend %s",
         "    default_backend iam",
         "backend iam",
-        f"    option httpchk GET {balancing.health}",
+        "    option httpchk",
+        f"    http-check send meth GET uri {balancing.health} ver HTTP/1.1 hdr Host {balancing.authority}",
         "    http-check expect rstatus ^2",
         "    default-server check inter 1s fastinter 200ms downinter 500ms rise 1 fall 2",
     ]

@@ -92,7 +92,7 @@ def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
     with _timed("frontends", took_s):
         servers += start_frontends(topology, plan, base, order.issuer, sessions_url(plan))
     with _timed("balancer", took_s):
-        servers += start_balancers(topology, plan, base, order.public_sockets)
+        servers += start_balancers(topology, plan, base, order.public_sockets, order.issuer)
     ready = replace(
         state,
         phase="ready",
