@@ -165,14 +165,17 @@ def haproxy_cfg(balancing: Balancing) -> str:
 
 
 def redis_conf(host: Host, directory: Path, master: Host) -> str:
-    """A Redis server of the lab; hosts beside the master are preferred when a new one is elected."""
+    """A Redis server of the lab; hosts beside the master are preferred when a new one is elected.
+
+    It refuses sessions when its memory is full: half a million of them, more than ten minutes of logins leave.
+    """
     lines = [
         f"bind {host.address}",
         f"port {REDIS_PORT}",
         "protected-mode no",
         f"dir {directory}",
         'save ""',
-        "maxmemory 64mb",
+        "maxmemory 512mb",
         "repl-diskless-sync-delay 0",
         f"replica-priority {100 if host.cluster == master.cluster else 200}",
         f"unixsocket {directory}/redis.sock",
