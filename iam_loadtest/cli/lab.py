@@ -104,8 +104,6 @@ def doctor() -> None:
 
 
 def _up_in_background(topology: str, directory: Path, port: int, observe: bool) -> None:
-    from iam_loadtest.lab.control import running_lab  # noqa: PLC0415  not needed for --help
-
     command = [sys.executable, "-m", "iam_loadtest", "lab", "up", topology, "--directory", str(directory)]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603  this program itself
@@ -115,15 +113,29 @@ def _up_in_background(topology: str, directory: Path, port: int, observe: bool) 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        state = _awaited(process, directory)
+        if state is None:
+            output.seek(0)
+            click.echo(output.read().decode("utf-8", errors="replace").rstrip(), err=True)
+            sys.exit(process.returncode or 1)
+    _describe(state)
+
+
+def _awaited(process: subprocess.Popen[bytes], directory: Path) -> LabState | None:
+    """The state of a lab that got ready; None where it ended before."""
+    from iam_loadtest.lab.control import running_lab  # noqa: PLC0415  not needed for --help
+
+    try:
         while process.poll() is None:
             found = running_lab(directory, launcher=process.pid)
             if found and found.state.phase == "ready":
-                _describe(found.state)
-                return
+                return found.state
             time.sleep(_POLL_S)
-        output.seek(0)
-        click.echo(output.read().decode("utf-8", errors="replace").rstrip(), err=True)
-        sys.exit(process.returncode or 1)
+    except BaseException:  # Ctrl-C: nobody waits for the lab any more; it is raised again
+        process.terminate()
+        process.wait()
+        raise
+    return None
 
 
 def _say_ready(state: LabState) -> None:
