@@ -3,9 +3,10 @@
     python bench/bench_lab.py [--scenario FILE] [--only multi5-galera-30ms] [--seconds 5] [--pings 200]
 
 Each topology of the scenario is brought up once by `iam-loadtest lab up`, and nothing is asked of it. Memory is the
-proportional share (PSS) of every process in it, so that what several have in common counts once; CPU is that of all of
-them over some idle seconds. Round trips are those of ping from a host of the first cluster to one of the second. A
-busy machine makes all of it worse: the load average stands beside the figures.
+proportional share (PSS) of every process in it, so that what several have in common counts once; what the databases
+keep stands beside it, since that is in memory, too, where `data` says so. CPU is that of all processes over some idle
+seconds. Round trips are those of ping from a host of the first cluster to one of the second. A busy machine makes all
+of it worse: the load average stands beside the figures.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def measure(where: str, topology: LabTopology, seconds: float, pings: int) -> Fi
         try:
             time.sleep(1)  # the last of its start is over
             figures = {"start_s": start_s, "steps_s": dict(found.state.took_s), **taken_up(found, seconds)}
+            figures |= {"data_mib": data_mib(found, Path(scratch) / "lab"), "data": found.state.data}
             if topology.wires:
                 figures["rtt_ms"] = round_trips_ms(found, directory, pings)
         finally:
@@ -95,6 +97,13 @@ def pss_mib(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
+def data_mib(lab: RunningLab, directory: Path) -> float:
+    """What the databases have written, looked at with the lab's own mounts, in which it stands in memory."""
+    inside = Path(f"/proc/{lab.supervisor}/root{directory}")
+    files = (file for data in inside.glob("database-*/data") for file in data.rglob("*"))
+    return sum(file.lstat().st_blocks for file in files) * 512 / (1 << 20)
+
+
 def round_trips_ms(lab: RunningLab, directory: list[str], pings: int) -> dict[str, float]:
     """Quantiles of the round trip between the first host of the first two clusters, and the share that was lost."""
     addresses = lab.state.hosts.values()
@@ -111,12 +120,13 @@ def round_trips_ms(lab: RunningLab, directory: list[str], pings: int) -> dict[st
 
 def shown(all_figures: dict[str, Figures]) -> str:
     """A line for each topology."""
-    head = f"{'topology':<28} {'start':>6} {'end':>5} {'processes':>9} {'memory':>9} {'idle CPU':>8}"
+    head = f"{'topology':<28} {'start':>6} {'end':>5} {'processes':>9} {'memory':>9} {'data':>15} {'idle CPU':>8}"
     lines = [f"{head}   {'round trip p50, p99, max':<26} asked   by"]
     for name, one in all_figures.items():
         line = (
             f"{name:<28} {one['start_s']:>5.1f}s {one['end_s']:>4.1f}s {one['processes']:>9} "
-            f"{one['memory_mib']:>5.0f} MiB {one['idle_cpu_percent']:>7.1f}%"
+            f"{one['memory_mib']:>5.0f} MiB {one['data_mib']:>4.0f} MiB {one['data']:>6} "
+            f"{one['idle_cpu_percent']:>7.1f}%"
         )
         rtt = one.get("rtt_ms")
         if rtt:
