@@ -82,9 +82,11 @@ NODES = {
     "topologies": {
         "wide": {"provider": "lab", "frontends": [2, 1]},
         "narrow": {"provider": "lab"},
-        "far": {"provider": "url", "issuer": "https://iam.example/", "target": {"nodes": {"a": "https://a.example/"}}},
+        "far": {"provider": "url", "issuer": "https://iam.example/", "target": {"nodes": {"a": "https://a.example"}}},
     },
-    "target": {"nodes": {"b": "https://b.example/"}},
+    "target": {"nodes": {"b": "https://b.example"}},
+    "clients": SECRETS,
+    "users": {"password": "${USERS_PASSWORD}"},
     "workloads": {"consistency": {"probes": ["issue-introspect"]}},
 }
 
@@ -94,9 +96,9 @@ NODES = {
     [
         (["frontend-1", "frontend-3"], "wide", {}),
         (["frontend-1", "frontend-3"], "narrow", {}),
-        (["frontend-3", "a"], "far", {"a": "https://a.example/"}),
+        (["frontend-3", "a"], "far", {"a": "https://a.example"}),
         (["frontend-3"], "far", {}),
-        ("all", "narrow", {"b": "https://b.example/"}),
+        ("all", "narrow", {"b": "https://b.example"}),
     ],
 )
 def test_nodes_of_probes_arrive_where_other_topologies_have_them(
