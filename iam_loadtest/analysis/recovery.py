@@ -1,15 +1,18 @@
 """Recovery: what clients saw of a fault, from the samples alone.
 
-What is counted for a fault begins with it and ends where the next one begins, or with the measured window. Requests
-count by the moment at which they were sent, successes by that at which they were complete.
+What is counted for a fault begins with it and ends where the next one begins, or with the measured window. Faults that
+begin within a second are one: what each of them alone would have done nobody can tell. Requests
+count by the moment at which they were sent, successes by that at which they were complete. Those that a fault caught on
+their way are counted apart: they were sent before it, and an earlier fault may have held them up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +31,8 @@ SECONDS_IN_A_ROW = 3
 """So long must it be as before in one go to be back; a lucky second is not."""
 LEAST_SUCCESSES = 0.5
 """Of what was usual in a second: p95 of the few that get through says nothing of the service."""
+MOST_FAILED = 0.05
+"""Share of the requests of a second; a service that refuses more quickly is not back, however fast the others are."""
 
 Times = npt.NDArray[np.int64]
 
@@ -48,20 +53,38 @@ class Requests:
 
 @dataclass(frozen=True)
 class Usual:
-    """How it was before the first fault, second by second: the highest p95, and the median number of successes."""
+    """Before the first fault, second by second: the highest p95 and failure share, the median number of successes."""
 
     p95_us: int
     successes: float
+    failed_share: float
+
+
+class _Second(NamedTuple):
+    """The requests that were sent in a second; ``p95_us`` is of the successful ones, None without any."""
+
+    p95_us: int | None
+    ok: int
+    failed: int
+
+    @property
+    def failed_share(self) -> float:
+        """Of those that were sent; 0 where none was."""
+        return self.failed / (self.ok + self.failed) if self.failed else 0.0
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """One fault of one trial. None: it did not happen before ``watched_s`` was over, or cannot be said.
+    """One fault of one trial, with those that began at the same time (``also``).
+
+    None: it did not happen before ``watched_s`` was over, or cannot be said.
 
     ``at_s`` is since the window began, the other times since the fault. ``first_success_s`` is until the first success
-    of a request that was sent after the fault; ``longest_gap_s`` the longest time without any success. ``p95_back_s``
-    is until the first of three seconds in a row in which p95 of the successful requests was no higher than in any
-    second before the first fault (``p95_limit_ms``), and successes at least half as many as they used to be.
+    of a request that was sent after the fault; ``longest_gap_s`` the longest time without any success.
+    ``failed_in_flight`` are those that had been sent and had no answer when the fault began, and failed; they are in
+    no other count of this fault. ``p95_back_s`` is until the first of three seconds in a row in which p95 of the
+    successful requests was no higher than in any second before the first fault (``p95_limit_ms``), successes at least
+    half as many as they used to be, and no more than 5 % failed, or as many as in the worst second before.
     """
 
     fault: FaultRecord
@@ -70,26 +93,46 @@ class Recovery:
     requests: int
     failed: int
     lost: int
+    failed_in_flight: int
     first_success_s: float | None
     longest_gap_s: float
     p95_limit_ms: float | None
     p95_back_s: float | None
+    also: tuple[FaultRecord, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """What was asked for: ``kill redis-master``."""
+        return " and ".join(f"{one.kind} {one.asked}" for one in (self.fault, *self.also))
+
+    @property
+    def targets(self) -> str:
+        """What that was."""
+        return " and ".join(one.target for one in (self.fault, *self.also))
 
 
 @dataclass(frozen=True)
 class CombinedRecovery:
-    """One fault of a topology over the counted trials of a workload. ``not_back`` of them did not see p95 come back."""
+    """One fault of a topology over the counted trials of a workload.
+
+    ``no_success`` of them saw no success of a request sent after it, ``not_back`` did not see p95 come back. Where
+    there are any, the estimate of the others has a range and no mean: it would be that of the lucky ones. For
+    ``watched_s`` at least each trial was watched.
+    """
 
     number: int
     words: str
     at_s: float
+    watched_s: float
     trials: int
     failed: Estimate
     lost: Estimate
+    failed_in_flight: Estimate
     requests: Estimate
     first_success_s: Estimate
     longest_gap_s: Estimate
     p95_back_s: Estimate
+    no_success: int
     not_back: int
 
 
@@ -107,16 +150,27 @@ def read_recoveries(directory: Path, trial: Trial) -> tuple[Recovery, ...]:
 
 def recoveries(requests: Requests, faults: Sequence[FaultRecord], window_us: tuple[int, int]) -> tuple[Recovery, ...]:
     """One for each fault that has begun inside the window, in the order of time."""
-    begun = sorted((fault.started_us, fault) for fault in faults if fault.started_us is not None)
-    inside = [(at_us, fault) for at_us, fault in begun if window_us[0] <= at_us < window_us[1]]
-    if not inside:
+    starts = _at_once(faults, window_us)
+    if not starts:
         return ()
-    usual = usual_before(requests, window_us[0], inside[0][0])
-    ends = [*(at_us for at_us, _ in inside[1:]), window_us[1]]
+    usual = usual_before(requests, window_us[0], next(iter(starts)))
+    spans = pairwise([*starts, window_us[1]])
     return tuple(
-        _recovery(requests, fault, (at_us, end_us), window_us[0], usual)
-        for (at_us, fault), end_us in zip(inside, ends, strict=True)
+        _recovery(requests, same, span_us, window_us[0], usual)
+        for same, span_us in zip(starts.values(), spans, strict=True)
     )
+
+
+def _at_once(faults: Sequence[FaultRecord], window_us: tuple[int, int]) -> dict[int, list[FaultRecord]]:
+    """The faults that have begun inside the window, by when the first of those of a second began; each by number."""
+    begun = sorted((fault.started_us, fault.number, fault) for fault in faults if fault.started_us is not None)
+    found: dict[int, list[FaultRecord]] = {}
+    for at_us, _, fault in begun:
+        if window_us[0] <= at_us < window_us[1]:
+            last_us = next(reversed(found), None)
+            start_us = at_us if last_us is None or at_us - last_us >= SECOND_US else last_us
+            found.setdefault(start_us, []).append(fault)
+    return {at_us: sorted(same, key=lambda one: one.number) for at_us, same in found.items()}
 
 
 def requests_of(batches: Iterable[Rows]) -> Requests:
@@ -135,10 +189,17 @@ def usual_before(requests: Requests, start_us: int, fault_us: int) -> Usual | No
     seconds = (fault_us - start_us) // SECOND_US
     if seconds < SECONDS_BEFORE:
         return None
-    untouched = replace(requests, ok=requests.ok & (requests.complete_us <= fault_us))
-    found = list(_each_second(untouched, fault_us - seconds * SECOND_US, fault_us))
-    known = [p95_us for p95_us, _ in found if p95_us is not None]
-    return Usual(max(known), float(np.median([count for _, count in found]))) if known else None
+    found = list(_each_second(_complete_by(requests, fault_us), fault_us - seconds * SECOND_US, fault_us))
+    known = [second.p95_us for second in found if second.p95_us is not None]
+    if not known:
+        return None
+    successes = float(np.median([second.ok for second in found]))
+    return Usual(max(known), successes, max(second.failed_share for second in found))
+
+
+def _complete_by(requests: Requests, moment_us: int) -> Requests:
+    chosen = requests.complete_us <= moment_us
+    return Requests(*(getattr(requests, field.name)[chosen] for field in fields(requests)))
 
 
 def combine_recoveries(trials: Sequence[Sequence[Recovery]]) -> tuple[CombinedRecovery, ...]:
@@ -153,37 +214,55 @@ def _combined(same: Sequence[Recovery]) -> CombinedRecovery:
     first = same[0]
     return CombinedRecovery(
         number=first.fault.number,
-        words=f"{first.fault.kind} {first.fault.asked}",
+        words=first.words,
         at_s=first.at_s,
+        watched_s=min(one.watched_s for one in same),
         trials=len(same),
         failed=estimate([one.failed for one in same]),
         lost=estimate([one.lost for one in same]),
+        failed_in_flight=estimate([one.failed_in_flight for one in same]),
         requests=estimate([one.requests for one in same]),
-        first_success_s=estimate([one.first_success_s for one in same]),
+        first_success_s=_of_all([one.first_success_s for one in same]),
         longest_gap_s=estimate([one.longest_gap_s for one in same]),
-        p95_back_s=estimate([one.p95_back_s for one in same]),
+        p95_back_s=_of_all([one.p95_back_s for one in same if one.p95_limit_ms is not None]),
+        no_success=sum(one.first_success_s is None for one in same),
         not_back=sum(one.p95_back_s is None for one in same if one.p95_limit_ms is not None),
     )
 
 
+def _of_all(times_s: Sequence[float | None]) -> Estimate:
+    """Without a mean where some trials never came so far."""
+    found = estimate(times_s)
+    return found if found.trials == len(times_s) else replace(found, value=None)
+
+
 def _recovery(
-    requests: Requests, fault: FaultRecord, span_us: tuple[int, int], window_start_us: int, usual: Usual | None
+    requests: Requests,
+    same: Sequence[FaultRecord],
+    span_us: tuple[int, int],
+    window_start_us: int,
+    usual: Usual | None,
 ) -> Recovery:
     start_us, end_us = span_us
+    if end_us - start_us < SECONDS_IN_A_ROW * SECOND_US:
+        usual = None
     sent = (requests.sent_us >= start_us) & (requests.sent_us < end_us)
     first = requests.complete_us[sent & requests.ok]
+    in_flight = (requests.sent_us < start_us) & (requests.complete_us > start_us)
     back_s = None if usual is None else _back_s(requests, start_us, end_us, usual)
     return Recovery(
-        fault=fault,
+        fault=same[0],
         at_s=(start_us - window_start_us) / 1e6,
         watched_s=(end_us - start_us) / 1e6,
         requests=int(sent.sum()),
         failed=int((sent & ~requests.ok).sum()),
         lost=int((sent & requests.lost).sum()),
+        failed_in_flight=int((in_flight & ~requests.ok).sum()),
         first_success_s=None if not len(first) else (int(first.min()) - start_us) / 1e6,
         longest_gap_s=_longest_gap_us(requests, start_us, end_us) / 1e6,
         p95_limit_ms=None if usual is None else usual.p95_us / 1000,
         p95_back_s=back_s,
+        also=tuple(same[1:]),
     )
 
 
@@ -196,24 +275,32 @@ def _longest_gap_us(requests: Requests, start_us: int, end_us: int) -> int:
 
 def _back_s(requests: Requests, start_us: int, end_us: int, usual: Usual) -> float | None:
     row = 0
-    for second, (p95_us, successes) in enumerate(_each_second(requests, start_us, end_us)):
-        is_usual = p95_us is not None and p95_us <= usual.p95_us and successes >= LEAST_SUCCESSES * usual.successes
-        row = row + 1 if is_usual else 0
+    for number, second in enumerate(_each_second(requests, start_us, end_us)):
+        row = row + 1 if _is_usual(second, usual) else 0
         if row == SECONDS_IN_A_ROW:
-            return float(second - SECONDS_IN_A_ROW + 1)
+            return float(number - SECONDS_IN_A_ROW + 1)
     return None
 
 
-def _each_second(requests: Requests, start_us: int, end_us: int) -> Iterable[tuple[int | None, int]]:
-    """p95 and number of the successful requests that were sent in each whole second of a span."""
-    inside = requests.ok & (requests.sent_us >= start_us) & (requests.sent_us < end_us)
-    sent = requests.sent_us[inside]
-    order = np.argsort(sent, kind="stable")
-    sent, latency = sent[order], requests.latency_us[inside][order]
+def _is_usual(second: _Second, usual: Usual) -> bool:
+    return (
+        second.p95_us is not None
+        and second.p95_us <= usual.p95_us
+        and second.ok >= LEAST_SUCCESSES * usual.successes
+        and second.failed_share <= max(MOST_FAILED, usual.failed_share)
+    )
+
+
+def _each_second(requests: Requests, start_us: int, end_us: int) -> Iterable[_Second]:
+    """What was sent in each whole second of a span."""
+    inside = (requests.sent_us >= start_us) & (requests.sent_us < end_us)
+    order = np.argsort(requests.sent_us[inside], kind="stable")
+    sent, latency, ok = (column[inside][order] for column in (requests.sent_us, requests.latency_us, requests.ok))
     edges = np.searchsorted(sent, np.arange(start_us, end_us + 1, SECOND_US))
     for first, last in pairwise(edges.tolist()):
-        own = latency[first:last]
-        yield (percentiles(own, (PERMILLE["p95"],))[0] if len(own) else None), len(own)
+        own = latency[first:last][ok[first:last]]
+        p95_us = percentiles(own, (PERMILLE["p95"],))[0] if len(own) else None
+        yield _Second(p95_us, len(own), last - first - len(own))
 
 
 def _part(rows: Rows) -> tuple[Times, ...]:

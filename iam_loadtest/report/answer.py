@@ -20,6 +20,7 @@ from iam_loadtest.report.limits import FEW_TOPOLOGIES, limits, uncounted_words
 from iam_loadtest.report.load_model import load_words
 from iam_loadtest.report.metric import NAME_OF
 from iam_loadtest.report.objectives import judged, objective_words
+from iam_loadtest.report.recovery import recovery_sentences
 from iam_loadtest.report.tables import meaning
 from iam_loadtest.report.text import listed, number, plural, quoted, share, with_range
 from iam_loadtest.results.outcome import Outcome
@@ -163,9 +164,11 @@ def _figures(cell: Cell) -> str:
 
 
 def _more(summary: RunSummary) -> Iterator[Finding]:
-    """What each factor does, what probes saw, and how far the demand is carried."""
+    """What each factor does, what faults did to clients, what probes saw, and how far the demand is carried."""
     for change, effect in effect_sentences(factor_effects(summary)):
         yield Finding(change, effect)
+    for fault, seen in recovery_sentences(summary):
+        yield Finding(fault, seen)
     for sentence in consistency_sentences(summary):
         yield Finding("Consistency", sentence)
     for sentence in demand_sentences(carried(summary)):

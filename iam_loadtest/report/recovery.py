@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from iam_loadtest.analysis.cell import Cell
@@ -10,27 +11,67 @@ from iam_loadtest.analysis.recovery import CombinedRecovery, Recovery
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.findings_json import rounded
 from iam_loadtest.report.table import Column, Entry, Table, words
-from iam_loadtest.report.text import number, seconds, with_range
+from iam_loadtest.report.text import number, plural, quoted, seconds, with_range
+
+MOST_TOLD = 6
+"""So many faults are told in the answer."""
 
 
 def recovery_table(summary: RunSummary) -> Table:
     """One row per fault of each cell with counted trials."""
     columns = (
         *(Column("Workload"), Column("Topology"), Column("Fault"), Column("At", True), Column("Trials", True)),
-        *(Column("Failed", True), Column("Lost", True), Column("Of requests", True)),
+        *(Column("Failed", True), Column("Lost", True), Column("Of requests", True), Column("Failed in flight", True)),
         *(Column("First success s", True), Column("Longest gap s", True), Column("p95 back s", True)),
         Column("Not back", True),
     )
     rows = [_row(cell, one) for cell in summary.cells for one in cell.recoveries]
     caption = (
-        "Geometric mean and range of the trials, from each fault to the next one or to the end of the window. Failed: "
-        "requests sent then that did not succeed; lost: those among them without an answer. First success: from the "
-        "fault to the first success of a request sent after it. Longest gap: the longest time without any success. p95 "
-        "back: until three seconds in a row have a p95 no higher than any second before the first fault, and at least "
-        "half as many successes as usual; n/a where it was not, or the window began less than 5 s before. Not back: "
-        "trials in which it was not."
+        "Geometric mean [range] of the trials, from each fault to the next one or to the end of the window; the range "
+        "alone where a trial has none, or never came so far. Failed: requests sent then that did not succeed; lost: "
+        "those among them without an answer. Failed in flight: those sent before and without an answer yet, that "
+        "failed; an earlier fault may have held them up and counts them too. First success: from the fault to the "
+        "first success of a request sent after it. Longest gap: the longest time without any success. p95 back: until "
+        "three seconds in a row have a p95 of successful requests no higher than any second before the first fault, "
+        "half as many successes as usual or more, and no more than 5 % of failures (or those of the worst second "
+        "before); n/a where it was not, where the window began less than 5 s before, or the next fault less than 3 s "
+        "after. Not back: trials in which it was not. Faults within a second of each other are one."
     )
     return Table("recovery", caption, columns, tuple(rows))
+
+
+def recovery_sentences(summary: RunSummary) -> Iterator[tuple[str, str]]:
+    """Each fault and what clients saw of it; of many those that left them longest without a success."""
+    found = [(cell, one) for cell in summary.cells for one in cell.recoveries]
+    worst = sorted(range(len(found)), key=lambda index: -(found[index][1].longest_gap_s.maximum or 0.0))
+    for index in sorted(worst[:MOST_TOLD]):
+        cell, one = found[index]
+        yield f"{one.words}, {quoted(cell.topology)} under {cell.workload}", f"{'; '.join(_in_short(one))}."
+    if len(found) > MOST_TOLD:
+        more = plural(len(found) - MOST_TOLD, "more fault")
+        yield "Faults", f"{more}: see faults and recovery; none left clients longer without a success."
+
+
+def _in_short(one: CombinedRecovery) -> Iterator[str]:
+    failed, caught = one.failed.maximum, one.failed_in_flight.maximum
+    yield (
+        f"{_shown(one.failed)} of {_shown(one.requests)} requests failed"
+        if failed
+        else "no request sent after it failed"
+    )
+    if caught:
+        yield f"{_shown(one.failed_in_flight)} failed that it caught on their way"
+    if one.no_success:
+        yield f"no success within {_watched(one)} in {one.no_success} of {plural(one.trials, 'trial')}"
+    yield f"longest time without a success {_shown(one.longest_gap_s)} s"
+    if one.not_back:
+        yield f"p95 not back within {_watched(one)} in {one.not_back} of {plural(one.trials, 'trial')}"
+    elif one.p95_back_s.trials:
+        yield f"p95 back after {_shown(one.p95_back_s)} s" if one.p95_back_s.maximum else "p95 as before at once"
+
+
+def _watched(one: CombinedRecovery) -> str:
+    return seconds(round(one.watched_s, 1))
 
 
 def recovery_document(summary: RunSummary) -> list[dict[str, Any]]:
@@ -39,21 +80,34 @@ def recovery_document(summary: RunSummary) -> list[dict[str, Any]]:
 
 
 def _row(cell: Cell, one: CombinedRecovery) -> tuple[Entry, ...]:
-    estimates = (one.failed, one.lost, one.requests, one.first_success_s, one.longest_gap_s, one.p95_back_s)
+    counts = (one.failed, one.lost, one.requests, one.failed_in_flight)
     return (
         *(words(cell.workload), words(cell.topology), words(one.words)),
         Entry(seconds(round(one.at_s, 1)), one.at_s),
         Entry(str(one.trials), one.trials),
-        *(Entry(_shown(each), _middle(each)) for each in estimates),
-        Entry(str(one.not_back), one.not_back, "bad" if one.not_back else ""),
+        *(Entry(_shown(each), _middle(each)) for each in counts),
+        Entry(_with_none(one.first_success_s, one.no_success), _middle(one.first_success_s), _bad(one.no_success)),
+        *(Entry(_shown(each), _middle(each)) for each in (one.longest_gap_s, one.p95_back_s)),
+        Entry(str(one.not_back), one.not_back, _bad(one.not_back)),
     )
 
 
+def _bad(number_of_trials: int) -> str:
+    return "bad" if number_of_trials else ""
+
+
+def _with_none(one: Estimate, without: int) -> str:
+    """The time, and in how many trials it never came."""
+    if not without:
+        return _shown(one)
+    return f"{_shown(one)}, none in {plural(without, 'trial')}" if one.trials else "none"
+
+
 def _shown(one: Estimate) -> str:
-    """A count that is zero in some trials has no geometric mean: its range alone."""
-    if one.value is None and one.trials:
-        return f"{number(one.minimum)}–{number(one.maximum)}"
-    return with_range(one)
+    """What has no geometric mean, a count that is zero in some trials for example, has its range alone."""
+    if one.value is not None or not one.trials:
+        return with_range(one)
+    return number(one.minimum) if one.minimum == one.maximum else f"{number(one.minimum)}–{number(one.maximum)}"
 
 
 def _middle(one: Estimate) -> float | None:
@@ -62,7 +116,7 @@ def _middle(one: Estimate) -> float | None:
 
 def _document(cell: Cell, one: CombinedRecovery) -> dict[str, Any]:
     own = [recovery for trial in cell.counted for recovery in trial.recoveries if recovery.fault.number == one.number]
-    names = ("failed", "lost", "requests", "first_success_s", "longest_gap_s", "p95_back_s")
+    names = ("failed", "lost", "requests", "failed_in_flight", "first_success_s", "longest_gap_s", "p95_back_s")
     return {
         "topology": cell.topology,
         "workload": cell.workload,
@@ -70,6 +124,7 @@ def _document(cell: Cell, one: CombinedRecovery) -> dict[str, Any]:
         "at_s": rounded(one.at_s),
         "trials": one.trials,
         **{name: _range(getattr(one, name)) for name in names},
+        "no_success": one.no_success,
         "p95_not_back": one.not_back,
         "by_trial": [_trial(recovery) for recovery in own],
     }
@@ -86,11 +141,12 @@ def _range(one: Estimate) -> dict[str, Any]:
 
 def _trial(one: Recovery) -> dict[str, Any]:
     return {
-        "target": one.fault.target,
+        "target": one.targets,
         "watched_s": rounded(one.watched_s),
         "failed": one.failed,
         "lost": one.lost,
         "requests": one.requests,
+        "failed_in_flight": one.failed_in_flight,
         "first_success_s": rounded(one.first_success_s),
         "longest_gap_s": rounded(one.longest_gap_s),
         "p95_limit_ms": rounded(one.p95_limit_ms),

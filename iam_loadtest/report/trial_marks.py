@@ -19,7 +19,7 @@ def mark_window(axes: Axes, trial: Trial) -> None:
 
 
 def mark_faults(axes: Axes, trial: Trial, with_words: bool = False) -> None:
-    """A line where a fault began, shaded where it lasted; named where there is room."""
+    """A line where a fault began, shaded where it lasted; named where there is room, on the side that has more."""
     begun = sorted((one.started_us, one) for one in trial.faults if one.started_us is not None)
     for place, (started_us, fault) in enumerate(begun):
         start_s = started_us / 1e6
@@ -28,11 +28,13 @@ def mark_faults(axes: Axes, trial: Trial, with_words: bool = False) -> None:
             axes.axvspan(start_s, fault.ended_us / 1e6, color=FAULT, alpha=0.12, linewidth=0, zorder=0)
         if with_words:
             height = 0.99 - 0.17 * (place % 3)
+            is_late = start_s > sum(axes.get_xlim()) / 2
             axes.annotate(
-                f" {fault.words}",
+                f"{fault.words} " if is_late else f" {fault.words}",
                 (start_s, height),
                 xycoords=("data", "axes fraction"),
                 va="top",
-                fontsize=5.5,
+                ha="right" if is_late else "left",
+                fontsize=6.2,
                 color=FAULT,
             )

@@ -70,6 +70,29 @@ def test_few_quick_answers_among_many_refusals_are_not_back(tmp_path: Path) -> N
     assert one.p95_limit_ms == 50.0
 
 
+def test_quick_answers_beside_many_refusals_are_not_back(tmp_path: Path) -> None:
+    """One of two nodes refuses at once: as many quick successes as ever, and one in ten fails. From 25 s on none."""
+    refused = [row(21 * S + 50_000 + i * S, "issue", 1_000, "server_error") for i in range(4)]
+    (one,) = seen(tmp_path, sorted([*steady(10, 40), *refused]), fault(20))
+    assert one.failed == 4
+    assert one.p95_back_s == 5.0
+
+
+def test_as_many_failures_as_before_the_fault_are_no_obstacle(tmp_path: Path) -> None:
+    """One request in ten has always failed, so that p95 is back at once."""
+    failing = [row(10 * S + 50_000 + i * S, "issue", 1_000, "write_conflict") for i in range(30)]
+    (one,) = seen(tmp_path, sorted([*steady(10, 40), *failing]), fault(20))
+    assert (one.failed, one.p95_back_s) == (20, 0.0)
+
+
+def test_what_the_fault_catches_on_its_way_is_counted_apart(tmp_path: Path) -> None:
+    """Sent at 19.98 s and broken off, or refused, at 20.02 s; the third one was complete before the fault."""
+    caught = [row(19_980_000, "issue", 40_000, outcome) for outcome in ("connection_lost", "server_error", "ok")]
+    before = row(19_980_000, "issue", 10_000, "server_error")
+    (one,) = seen(tmp_path, sorted([*steady(10, 40), *caught, before]), fault(20))
+    assert (one.failed_in_flight, one.failed, one.lost, one.requests) == (2, 0, 0, 200)
+
+
 def test_what_the_fault_catches_on_its_way_is_not_usual(tmp_path: Path) -> None:
     """Sent at 19.95 s and complete five seconds later: the limit stays at 50 ms."""
     rows = sorted([*steady(10, 20), row(19_950_000, "issue", 5 * S), *steady(20, 40)])
@@ -84,6 +107,20 @@ def test_a_fault_is_watched_until_the_next_one(tmp_path: Path) -> None:
     assert (first.watched_s, first.failed, first.p95_back_s) == (10.0, 0, 0.0)
     assert (second.watched_s, second.failed, second.lost) == (10.0, 20, 20)
     assert second.longest_gap_s == pytest.approx(2.1)
+
+
+def test_faults_of_the_same_second_are_one(tmp_path: Path) -> None:
+    """A site goes: two kills 5 ms apart, whichever came first; what follows belongs to both."""
+    rows = [*steady(10, 20), *steady(20, 22, 1_000, "timeout"), *steady(22, 40)]
+    (one,) = seen(tmp_path, rows, fault(20.005, 0), fault(20, 1, "cut"))
+    assert (one.words, one.targets) == ("kill database-1 and cut database-1", "database-1 and database-1")
+    assert (one.at_s, one.watched_s, one.failed, one.p95_back_s) == (10.0, 20.0, 20, 2.0)
+
+
+def test_two_seconds_are_too_few_to_say_that_p95_is_back(tmp_path: Path) -> None:
+    """Nor that it is not: the next fault comes two seconds later."""
+    first, second = seen(tmp_path, steady(10, 40), fault(20), fault(22, 1))
+    assert (first.p95_limit_ms, first.p95_back_s, second.p95_back_s) == (None, None, 0.0)
 
 
 def test_what_never_comes_back_is_none(tmp_path: Path) -> None:
@@ -127,4 +164,17 @@ def test_trials_are_put_together_fault_by_fault(tmp_path: Path) -> None:
     assert (one.words, one.trials, one.not_back) == ("kill database-1", 2, 1)
     assert one.longest_gap_s.values == pytest.approx((2.05, 4.3))
     assert (one.failed.minimum, one.failed.maximum) == (20, 40)
-    assert one.p95_back_s.values == (2.0,)
+    assert (one.p95_back_s.values, one.p95_back_s.value) == ((2.0,), None), "no mean of the lucky ones"
+    assert (one.no_success, one.first_success_s.trials) == (0, 2)
+
+
+def test_a_trial_without_any_success_after_the_fault_is_told(tmp_path: Path) -> None:
+    """The first one that succeeds is complete after 2.05 s, in the other trial there is none: no mean of the two."""
+    rows = [
+        [*steady(10, 20), *steady(20, 22, 1_000, "timeout"), *steady(22, 40)],
+        [*steady(10, 20), *steady(20, 40, 1_000, "timeout")],
+    ]
+    trials = [seen(tmp_path / str(number), own, fault(20)) for number, own in enumerate(rows)]
+    (one,) = combine_recoveries(trials)
+    assert (one.no_success, one.first_success_s.value) == (1, None)
+    assert one.first_success_s.values == pytest.approx((2.05,))

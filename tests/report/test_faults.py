@@ -60,6 +60,13 @@ def test_each_fault_has_its_recovery(broken: ReportFiles) -> None:
         assert "Faults and recovery" in file.read_text(encoding="utf-8")
 
 
+def test_the_answer_says_what_clients_saw_of_it(broken: ReportFiles) -> None:
+    answer = broken.markdown.read_text(encoding="utf-8").replace("\\", "").split("### What these data")[0]
+    assert "- **kill frontend-2, “geo” under refresh_token**: no request sent after it failed; longest time" in answer
+    limits = broken.markdown.read_text(encoding="utf-8").split("### What these data")[1]
+    assert "Faults were done on purpose" in limits
+
+
 def test_faults_are_marked_and_named_over_time(broken: ReportFiles) -> None:
     charts = broken.html.parent / "charts"
     assert "kill frontend-2" in (charts / "timeline_1.svg").read_text(encoding="utf-8")
