@@ -7,14 +7,15 @@ by simulation at three against three trials: about 4 % false alarms, where resam
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from iam_loadtest.analysis.cell import Cell
 from iam_loadtest.analysis.contrast import LEVEL, Contrast, Drift, Series, contrasts, holm
 from iam_loadtest.analysis.estimate import Estimate
-from iam_loadtest.analysis.load_model import is_open_model
+from iam_loadtest.analysis.load_model import is_of_probes, is_open_model
 from iam_loadtest.analysis.margin import margins_of
 from iam_loadtest.analysis.resolution import TRIALS_TO_RANK, Resolution, further_trials, resolution_rows
 from iam_loadtest.analysis.summary import RunSummary
@@ -22,6 +23,11 @@ from iam_loadtest.analysis.trial_summary import TrialSummary
 from iam_loadtest.scenario.margin import Margins
 
 OPEN_MODEL = "in the open model throughput is the rate that was offered; p95 and failures tell topologies apart"
+PROBES_ALONE = "throughput of probes is what their waits leave; p95 and the shares of stale reads tell topologies apart"
+NO_SPREAD = "trials of each topology are equal to the last digit, which leaves nothing to judge a difference by"
+
+_NO_SPREAD = 1e-9
+"""Below this a standard deviation of logarithms is the rounding of equal figures."""
 
 
 class Verdict(StrEnum):
@@ -100,16 +106,25 @@ class Finding:
 
 def compare(summary: RunSummary) -> tuple[Comparison, ...]:
     """Every topology against the first one, per workload and metric; empty for a single topology."""
-    margins = margins_of(summary.run.info.scenario)
-    is_open = is_open_model(summary.run.info.scenario)
+    scenario = summary.run.info.scenario
+    margins = margins_of(scenario)
     found: list[Finding] = []
     for workload in summary.workloads:
         cells = summary.of_workload(workload)
         if cells and cells[0].topology == summary.topologies[0]:
             for metric in COMPARED:
-                refusal = OPEN_MODEL if is_open and metric is THROUGHPUT else None
+                refusal = refusal_of(metric, scenario, workload)
                 found += against(cells[0], cells[1:], metric, metric.margin(margins), refusal)
     return judged(found)
+
+
+def refusal_of(metric: Compared, scenario: Mapping[str, Any], workload: str) -> str | None:
+    """Why nothing can be ranked by this metric under this load, whatever was measured; None where it can."""
+    if metric is not THROUGHPUT:
+        return None
+    if is_open_model(scenario):
+        return OPEN_MODEL
+    return PROBES_ALONE if is_of_probes(scenario, workload) else None
 
 
 def comparisons_made(comparisons: Sequence[Comparison]) -> int:
@@ -140,19 +155,41 @@ def against(
 
     ``with_order`` is False where the trials were not interleaved: then a drift could not be told from a difference.
     """
-    reasons = {cell.topology: refusal or why_not(baseline, metric) or why_not(cell, metric) for cell in others}
+    found = contrasts_with(baseline, others, metric, refusal, with_order)
+    ranked = sum(isinstance(one, Contrast) for one in found.values())
+    return [
+        Finding(_comparison(baseline, cell, metric, margin, one), None, ranked)
+        if isinstance(one := found[cell.topology], str)
+        else Finding(_comparison(baseline, cell, metric, margin, None), one, ranked)
+        for cell in others
+    ]
+
+
+def contrasts_with(
+    baseline: Cell, others: Sequence[Cell], metric: Compared, refusal: str | None = None, with_order: bool = True
+) -> dict[str, Contrast | str]:
+    """By topology: the contrast with the baseline, or why there is none."""
+    reasons = {
+        cell.topology: refusal or why_not(baseline, metric) or why_not(cell, metric) or _unlike_faults(baseline, cell)
+        for cell in others
+    }
     candidates = [cell for cell in others if reasons[cell.topology] is None]
     control = series_of(baseline, metric, with_order)
     found = contrasts(control, [series_of(cell, metric, with_order) for cell in candidates]) if candidates else ()
-    ranked = {cell.topology: contrast for cell, contrast in zip(candidates, found, strict=True)}
-    return [
-        Finding(
-            _comparison(baseline, cell, metric, margin, reasons[cell.topology]),
-            ranked.get(cell.topology),
-            len(candidates),
-        )
-        for cell in others
-    ]
+    ranked = {
+        cell.topology: NO_SPREAD if contrast.sd_log < _NO_SPREAD else contrast
+        for cell, contrast in zip(candidates, found, strict=True)
+    }
+    return {topology: reason or ranked[topology] for topology, reason in reasons.items()}
+
+
+def _unlike_faults(baseline: Cell, cell: Cell) -> str | None:
+    """What was broken on purpose is no property of a topology."""
+    met, other = (
+        {(fault.number, fault.kind, fault.asked) for trial in one.counted for fault in trial.trial.faults}
+        for one in (baseline, cell)
+    )
+    return None if met == other else f"“{cell.topology}” met other faults than “{baseline.topology}”"
 
 
 def why_not(cell: Cell, metric: Compared) -> str | None:
@@ -161,7 +198,8 @@ def why_not(cell: Cell, metric: Compared) -> str | None:
     if one.trials < TRIALS_TO_RANK:
         return f"“{cell.topology}” has {_trials_words(cell, one)}, {TRIALS_TO_RANK} are needed"
     if cell.is_unstable:
-        return f"the trials of “{cell.topology}” differ too much from each other"
+        which = " and ".join(each.name for each in COMPARED if estimate_of(cell, each).is_unstable)
+        return f"the trials of “{cell.topology}” differ too much from each other in {which}"
     return None if one.sd_log is not None else f"“{cell.topology}” has trials without a success"
 
 

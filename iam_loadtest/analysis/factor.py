@@ -15,16 +15,13 @@ from scipy import stats
 from iam_loadtest.analysis.cell import Cell
 from iam_loadtest.analysis.comparison import (
     COMPARED,
-    OPEN_MODEL,
-    THROUGHPUT,
     Compared,
+    contrasts_with,
     estimate_of,
-    series_of,
-    why_not,
+    refusal_of,
 )
-from iam_loadtest.analysis.contrast import LEVEL, Contrast, Interval, contrasts, holm
+from iam_loadtest.analysis.contrast import LEVEL, Contrast, Interval, holm
 from iam_loadtest.analysis.estimate import Estimate
-from iam_loadtest.analysis.load_model import is_open_model
 from iam_loadtest.analysis.summary import RunSummary
 
 Level = str | bool | int | float
@@ -129,13 +126,12 @@ def factor_effects(summary: RunSummary) -> tuple[FactorEffect, ...]:
     effect follows; where the effects differ, an entry that says so.
     """
     found: list[_Raw] = []
-    is_open = is_open_model(summary.run.info.scenario)
     groups = _groups(summary)
     for workload in summary.workloads:
         cells = {cell.topology: cell for cell in summary.of_workload(workload)}
         for factor in dict.fromkeys(group.factor for group in groups):
             for metric in COMPARED:
-                refusal = OPEN_MODEL if is_open and metric is THROUGHPUT else None
+                refusal = refusal_of(metric, summary.run.info.scenario, workload)
                 own = [group for group in groups if group.factor == factor]
                 single = [raw for group in own for raw in _of_group(group, workload, cells, metric, refusal)]
                 found += [*single, *_common(single)]
@@ -215,11 +211,7 @@ def _of_group(
     (level, topology), *others = [one for one in group.levels if one[1] in cells] or [("", "")]
     if not others or topology != group.levels[0][1]:
         return []
-    reasons = {name: refusal or why_not(cells[topology], metric) or why_not(cells[name], metric) for _, name in others}
-    ranked = [name for _, name in others if reasons[name] is None]
-    control = series_of(cells[topology], metric)
-    found = contrasts(control, [series_of(cells[name], metric) for name in ranked]) if ranked else ()
-    contrast_of = dict(zip(ranked, found, strict=True))
+    found = contrasts_with(cells[topology], [cells[name] for _, name in others], metric, refusal)
     is_numeric = _are_numbers(group.levels)
     return [
         _oriented(
@@ -231,9 +223,9 @@ def _of_group(
                 other,
                 ((topology, name),),
                 group.surroundings,
-                not_stated=reasons[name],
+                not_stated=one if isinstance(one := found[name], str) else None,
             ),
-            contrast_of.get(name),
+            None if isinstance(one, str) else one,
             is_numeric,
         )
         for other, name in others
@@ -269,7 +261,7 @@ def _common(raws: Sequence[_Raw]) -> Iterator[_Raw]:
     """One effect for each change of level that was measured in several surroundings."""
     by_change: dict[str, list[_Raw]] = {}
     for raw in raws:
-        if raw.contrast and raw.contrast.sd_log > 0:
+        if raw.contrast:
             by_change.setdefault(repr((raw.effect.from_level, raw.effect.to_level)), []).append(raw)
     for own in by_change.values():
         if len(own) > 1:

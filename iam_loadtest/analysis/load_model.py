@@ -16,6 +16,13 @@ def is_staged(scenario: Mapping[str, Any]) -> bool:
     return bool(_load(scenario).get("stages"))
 
 
+def is_of_probes(scenario: Mapping[str, Any], workload: str) -> bool:
+    """Whether a workload consists of consistency probes. Then throughput is what their waits leave."""
+    workloads = scenario.get("workloads")
+    noun = workloads.get(workload) if isinstance(workloads, Mapping) else None
+    return isinstance(noun, Mapping) and bool(noun.get("probes"))
+
+
 def _load(scenario: Mapping[str, Any]) -> Mapping[str, Any]:
     load = scenario.get("load")
     return load if isinstance(load, Mapping) else {}

@@ -11,15 +11,15 @@ from iam_loadtest.analysis.cell import Cell
 from iam_loadtest.analysis.comparison import (
     COMPARED,
     OPEN_MODEL,
-    THROUGHPUT,
+    PROBES_ALONE,
     Comparison,
     Finding,
     Verdict,
     against,
     judged,
+    refusal_of,
 )
 from iam_loadtest.analysis.contrast import Interval
-from iam_loadtest.analysis.load_model import is_open_model
 from iam_loadtest.analysis.margin import margins_of
 from iam_loadtest.analysis.resolution import TRIALS_TO_RANK
 from iam_loadtest.analysis.summary import RunSummary
@@ -87,11 +87,11 @@ def compare_runs(baseline: RunSummary, candidate: RunSummary) -> RunComparison:
     theirs = {(cell.topology, cell.workload): cell for cell in candidate.cells}
     both = [key for key in ours if key in theirs]
     margins = margins_of(baseline.run.info.scenario)
-    is_open = any(is_open_model(one.run.info.scenario) for one in (baseline, candidate))
+    scenarios = [one.run.info.scenario for one in (baseline, candidate)]
     found: list[Finding] = []
     for key in both:
         for metric in COMPARED:
-            refusal = OPEN_MODEL if is_open and metric is THROUGHPUT else None
+            refusal = next(filter(None, (refusal_of(metric, one, key[1]) for one in scenarios)), None)
             margin = metric.margin(margins)
             pair = _named(ours[key], "the baseline"), _named(theirs[key], "the candidate")
             found += against(pair[0], [pair[1]], metric, margin, refusal, with_order=False)
@@ -123,7 +123,7 @@ def _failures(ours: Cell, theirs: Cell) -> FailureChange:
 
 
 def _is_conclusive(one: Comparison) -> bool:
-    if one.not_ranked == OPEN_MODEL:
+    if one.not_ranked in (OPEN_MODEL, PROBES_ALONE):
         return True
     if one.verdict is Verdict.WORSE:
         return one.is_material or _within_margin(one)

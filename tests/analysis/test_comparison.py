@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from iam_loadtest.analysis.comparison import OPEN_MODEL, Comparison, Verdict, compare, comparisons_made
+from iam_loadtest.analysis.cell import Cell
+from iam_loadtest.analysis.comparison import (
+    NO_SPREAD,
+    OPEN_MODEL,
+    PROBES_ALONE,
+    Comparison,
+    Verdict,
+    compare,
+    comparisons_made,
+)
 from iam_loadtest.analysis.contrast import holm
 from iam_loadtest.analysis.estimate import estimate
+from iam_loadtest.results.fault import FaultRecord
 
 from .cells import Figures, summary_of
 
@@ -107,7 +118,8 @@ def test_unstable_trials_are_not_ranked_and_do_not_widen_the_others() -> None:
     """The stable candidate is compared as if it were alone."""
     cells = {("base", "a"): steady(100, 50), ("wild", "a"): steady(100, 50, 0.5), ("calm", "a"): steady(200, 25)}
     found = {(one.topology, one.metric.name): one for one in compare(summary_of(cells))}
-    assert found["wild", "throughput"].not_ranked == "the trials of “wild” differ too much from each other"
+    reason = "the trials of “wild” differ too much from each other in throughput and p95"
+    assert found["wild", "throughput"].not_ranked == reason
     alone, _ = two(steady(200, 25))
     assert found["calm", "throughput"].low == pytest.approx(alone.low)
 
@@ -115,7 +127,7 @@ def test_unstable_trials_are_not_ranked_and_do_not_widen_the_others() -> None:
 def test_an_unstable_baseline_ranks_nothing() -> None:
     """The reason names the baseline."""
     throughput, _ = two(steady(100, 50), steady(100, 50, 0.5))
-    assert throughput.not_ranked == "the trials of “base” differ too much from each other"
+    assert throughput.not_ranked == "the trials of “base” differ too much from each other in throughput and p95"
 
 
 def test_without_a_success_there_is_no_ratio() -> None:
@@ -138,11 +150,39 @@ def test_what_is_not_ranked_has_no_bare_ratio() -> None:
         assert [(one.ratio, one.low, bool(one.not_ranked)) for one in two(candidate)] == [(None, None, True)] * 2
 
 
-def test_trials_without_any_spread_are_told_apart_or_equivalent() -> None:
-    """Identical figures: a spread of zero is no division by zero."""
-    same, _ = two([(100.0, 50.0)] * 3, [(100.0, 50.0)] * 3)
-    other, _ = two([(110.0, 50.0)] * 3, [(100.0, 50.0)] * 3)
-    assert (same.verdict, other.verdict) == (Verdict.EQUIVALENT, Verdict.BETTER)
+def test_trials_without_any_spread_are_not_ranked() -> None:
+    """Identical figures leave an interval without width: nobody would believe it, and nothing is said of it."""
+    for throughput in (100.0, 110.0):
+        one, _ = two([(throughput, 50.0)] * 3, [(100.0, 50.0)] * 3)
+        assert (one.verdict, one.ratio, one.not_ranked) == (None, None, NO_SPREAD)
+
+
+KILL, CUT = FaultRecord(0, "kill", "database-1", started_us=1), FaultRecord(0, "cut", "link", started_us=1)
+
+
+@pytest.mark.parametrize(
+    ("of_base", "of_other", "is_ranked"), [((KILL,), (), False), ((KILL,), (CUT,), False), ((KILL,), (KILL,), True)]
+)
+def test_topologies_that_met_other_faults_are_not_ranked(
+    of_base: tuple[FaultRecord, ...], of_other: tuple[FaultRecord, ...], is_ranked: bool
+) -> None:
+    """The same fault on both sides is part of what is compared."""
+    plain = summary_of({("base", "a"): steady(100, 50), ("other", "a"): steady(200, 25)})
+    cells = tuple(_with_faults(cell, of) for cell, of in zip(plain.cells, (of_base, of_other), strict=True))
+    reasons = {one.not_ranked for one in compare(replace(plain, cells=cells))}
+    assert reasons == {None if is_ranked else "“other” met other faults than “base”"}
+
+
+def _with_faults(cell: Cell, faults: tuple[FaultRecord, ...]) -> Cell:
+    return replace(cell, trials=tuple(replace(one, trial=replace(one.trial, faults=faults)) for one in cell.trials))
+
+
+def test_throughput_of_probes_ranks_nothing() -> None:
+    """It is what their waits leave; their latency leaves waits out."""
+    scenario = {"workloads": {"a": {"probes": ["issue-refresh"]}}}
+    throughput, p95 = compare(summary_of({("base", "a"): steady(100, 50), ("other", "a"): steady(200, 25)}, scenario))
+    assert (throughput.verdict, throughput.not_ranked) == (None, PROBES_ALONE)
+    assert p95.verdict is Verdict.BETTER
 
 
 def test_one_topology_compares_nothing() -> None:

@@ -156,7 +156,7 @@ def test_unstable_trials_are_not_ranked(small_run: FakeRun, report_of: Report) -
     topologies = {"one": FakeTopology(), "two": FakeTopology(spread=0.6)}
     files = report_of(replace(small_run, topologies=topologies))
     text = words(files)
-    assert "Not ranked: the trials of “two” differ too much from each other." in text
+    assert "Not ranked: the trials of “two” differ too much from each other in throughput and p95." in text
     assert [cell["unstable"] for cell in _cells(files)] == [False, True]
     assert "throughput is" not in text
     chart = (files.html.parent / "charts" / "throughput.svg").read_text(encoding="utf-8")
