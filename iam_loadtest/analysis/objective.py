@@ -36,7 +36,8 @@ class JudgedObjective:
     over all of them together for failures. ``low`` and ``high`` are the 95 % interval where ``is_interval``, which
     alone decides; never narrower than the range of unstable trials, and for failures than Wilson's interval of all
     requests: few of them without a failure show little. Else they are the least and greatest of the trials, which are
-    too few to decide anything. ``trials`` is how many trials have the figure.
+    too few to decide anything. ``trials`` is how many trials have the figure. A limit of failures is not met where a
+    trial that was left out for its failures (``validity.failures``) did not keep it.
     """
 
     objective: Objective
@@ -151,11 +152,21 @@ def _judgement(cell: Cell, objective: Objective, figure: _Figure) -> Judgement:
     if figure.bounds is None or not figure.is_interval:
         return Judgement.UNDECIDED
     kept = [objective.is_met_by(bound) for bound in figure.bounds]
-    if figure.trials < len(cell.counted):
+    if figure.trials < len(cell.counted) or _misses_elsewhere(cell, objective):
         kept.append(False)
     if any(kept) and not all(kept):
         return Judgement.UNDECIDED
     return Judgement.MET if all(kept) else Judgement.MISSED
+
+
+def _misses_elsewhere(cell: Cell, objective: Objective) -> bool:
+    """Whether a trial that was left out for its failures misses a limit of failures."""
+    if objective.metric is not Metric.FAILURES:
+        return False
+    left_out = [one for one in cell.trials if one.exceeds_failures and not one.is_counted]
+    parts = [one.part(objective.step or cell.requests.name) for one in left_out]
+    shares = [part.failure_share for part in parts if part is not None]
+    return any(share is not None and not objective.is_met_by(100 * share) for share in shares)
 
 
 def _about(cell: Cell, objectives: Sequence[Objective]) -> Iterator[Objective]:

@@ -21,7 +21,7 @@ from iam_loadtest.analysis.server_count import count_cautions
 from iam_loadtest.analysis.stale_read import FollowedUp, read_followed_up
 from iam_loadtest.analysis.steadiness import Steadiness, SteadinessCounter
 from iam_loadtest.analysis.timeline import Timeline, TimelineCounter
-from iam_loadtest.analysis.validity import why_invalid
+from iam_loadtest.analysis.validity import exceeds_failures, why_invalid
 from iam_loadtest.results.sample import WORKFLOW_STEP, is_chain_step
 from iam_loadtest.results.trial import SAMPLES_FILE, Caution, Trial, TrialStatus, WindowMarks
 from iam_loadtest.scenario.validity import Validity
@@ -40,7 +40,8 @@ class TrialSummary:
     all of them together. ``steadiness`` is how throughput and p95 went over the window.
     ``distribution`` is that of the successful chains; ``backends`` is empty where answers name none; ``followed_up``
     are its stale reads that were sent again. ``probes`` is None where none ran; ``recoveries`` are what clients saw of
-    its faults, ``servers`` what its servers said of themselves.
+    its faults, ``servers`` what its servers said of themselves. ``exceeds_failures`` says that more requests failed
+    than ``validity.failures`` allows: such a trial is left out for what it showed.
     """
 
     trial: Trial
@@ -60,6 +61,7 @@ class TrialSummary:
     recoveries: tuple[Recovery, ...] = ()
     servers: ServerView = ServerView()  # noqa: RUF009  a frozen value
     order: int = 0
+    exceeds_failures: bool = False
 
     @property
     def half_change(self) -> float | None:
@@ -133,7 +135,11 @@ def _summary(path: Path, trial: Trial, step_order: Sequence[str], halves: Steadi
 def _judged(one: TrialSummary, validity: Validity) -> TrialSummary:
     if one.trial.faults:
         return one
-    return replace(one, excluded=one.excluded or why_invalid(validity, one.requests, one.steadiness))
+    return replace(
+        one,
+        excluded=one.excluded or why_invalid(validity, one.requests, one.steadiness),
+        exceeds_failures=exceeds_failures(validity, one.requests),
+    )
 
 
 def _count_window(counters: dict[str, PartCounter], rows: Rows, marks: WindowMarks) -> None:

@@ -21,10 +21,16 @@ def validity_of(scenario: Mapping[str, Any]) -> Validity:
     return Validity().model_copy(update=known)
 
 
+def exceeds_failures(validity: Validity, requests: Part | None) -> bool:
+    """Whether more requests failed than a trial that counts may have."""
+    share = requests.failure_share if requests else None
+    return share is not None and share > validity.failures_share
+
+
 def why_invalid(validity: Validity, requests: Part | None, steadiness: Steadiness) -> str | None:
     """The reason; None where the trial counts."""
     share = requests.failure_share if requests else None
-    if share is not None and share > validity.failures_share:
+    if share is not None and exceeds_failures(validity, requests):
         return (
             f"{share * 100:.3g} % of the requests failed; validity.failures allows {validity.failures_share * 100:g} %"
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from iam_loadtest.analysis.comparison import Comparison, Verdict
-from iam_loadtest.analysis.load_model import is_open_model
+from iam_loadtest.analysis.load_model import is_of_probes, is_open_model
 from iam_loadtest.analysis.resolution import TRIALS_TO_RANK
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.load_model import is_built_in
@@ -29,6 +29,8 @@ def limits(summary: RunSummary, comparisons: Sequence[Comparison]) -> tuple[str,
         *_of_cautions(summary),
         *_of_comparisons(summary, comparisons),
         *_of_failures(summary),
+        *_of_left_out(summary),
+        *_of_faults(summary),
         *_of_probes(summary),
         *_of_the_set_up(summary),
     )
@@ -119,6 +121,24 @@ def _of_failures(summary: RunSummary) -> Iterator[str]:
         )
 
 
+def _of_left_out(summary: RunSummary) -> Iterator[str]:
+    left_out = [one for one in summary.excluded if one.exceeds_failures]
+    if left_out:
+        yield (
+            f"{plural(len(left_out), 'trial')} left out since more requests failed than validity.failures allows: "
+            "shares of failures are of the other trials, and lower than what was seen."
+        )
+
+
+def _of_faults(summary: RunSummary) -> Iterator[str]:
+    if any(one.trial.faults for one in summary.counted):
+        yield (
+            "Faults were done on purpose: throughput, latency and failures of these trials are those of the whole "
+            "window, as far as faults and their timing made them. What clients saw of each fault stands under faults "
+            "and recovery; topologies that met other faults are not ranked."
+        )
+
+
 def _of_probes(summary: RunSummary) -> Iterator[str]:
     if any(trial.probes for trial in summary.counted):
         yield (
@@ -135,9 +155,7 @@ def _of_probes(summary: RunSummary) -> Iterator[str]:
 
 def probe_workloads(summary: RunSummary) -> list[str]:
     """The workloads that consist of probes."""
-    workloads = summary.run.info.scenario.get("workloads")
-    nouns = workloads if isinstance(workloads, Mapping) else {}
-    return [name for name in summary.workloads if isinstance(noun := nouns.get(name), Mapping) and noun.get("probes")]
+    return [name for name in summary.workloads if is_of_probes(summary.run.info.scenario, name)]
 
 
 def _of_the_set_up(summary: RunSummary) -> Iterator[str]:

@@ -35,8 +35,9 @@ def objective_table(entries: tuple[JudgedObjective, ...]) -> Table:
         "Objectives of the scenario against the figure over the counted trials: geometric mean for latency and "
         "throughput, all trials together for failures. Between: its 95 % interval, never narrower than the range of "
         "unstable trials or than the number of requests leaves open; the range alone below three trials. Met "
-        "and missed are said where the whole interval lies on one side of the limit, or nothing succeeded at all; "
-        "undecided is neither: run more trials, three at least."
+        "and missed are said where the whole interval lies on one side of the limit, or nothing succeeded at all; a "
+        "limit of failures is not met where a trial left out for its failures did not keep it. Undecided is neither: "
+        "run more trials, three at least."
     )
     return Table("objectives-judged", caption, columns, tuple(_row(entry) for entry in entries))
 
