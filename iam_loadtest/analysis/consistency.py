@@ -2,7 +2,8 @@
 
 The unit of repetition is the trial: intervals of shares are over trials where there are three or more. Below that they
 are Wilson's, of reads as if these were independent, which says too little about another trial. Of what was never seen
-an upper bound is given: with 95 % confidence it is rarer than that (the rule of three, 3 in n, in its exact form).
+an upper bound is given: with 95 % confidence it is rarer than that (the rule of three, 3 in n, in its exact form), for
+reads as if they were independent.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from scipy import stats
 
 from iam_loadtest.analysis.cell import Cell
 from iam_loadtest.analysis.contrast import LEVEL, Interval
@@ -20,7 +23,6 @@ from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.results.probe import ProbeKind, ProbeVerdict
 
 FRESH_SHARE: Final = 0.99
-_READS_FOR_99 = 300
 _JUDGED = (ProbeVerdict.ONCE, ProbeVerdict.DOUBLED, ProbeVerdict.RECOVERED, ProbeVerdict.LOST)
 
 
@@ -82,7 +84,7 @@ class Consistency:
     ``stale_balanced`` is of the reads at once whose nodes the balancer chose, which ``stale_at_once`` has, too.
 
     ``missing`` is of the credentials audited; None where no read of the audit ever found any of that token, so that it
-    cannot tell. ``once`` is None for kinds that are no redemptions.
+    cannot tell. ``unaudited`` are those that some node was not asked for, or gave no verdict on.
     """
 
     topology: str
@@ -102,28 +104,42 @@ class Consistency:
     recovered: int
     reusable: int
     missing: Share | None
+    unaudited: int
 
     @property
     def t99_ms(self) -> int | None:
-        """The delay from which on 99 % of the reads are fresh, by the smoothed curve.
+        """The delay at which the reads show that 99 % are fresh, with 95 % confidence as if they were independent.
 
-        None where it is never reached, or fewer than 300 reads came from there on: so few cannot show 99 %.
+        It may be so sooner. What is fresh at a delay is so later on: reads at shorter delays, from the first one at
+        which the smoothed curve reaches 99 %, count for a longer one as well; those at longer ones show nothing of a
+        shorter. None where too few reads show it: 299 without a stale one are the fewest that can.
         """
-        for index, point in enumerate(self.curve):
+        fresh = total = 0
+        for point in self.curve:
             if point.smoothed >= FRESH_SHARE:
-                later = sum(one.fresh.total for one in self.curve[index:])
-                return point.from_ms if later >= _READS_FOR_99 else None
+                fresh, total = fresh + point.fresh.chosen, total + point.fresh.total
+                if lower_bound(fresh, total) >= FRESH_SHARE:
+                    return point.from_ms
         return None
 
     def visible_ms(self, permille: int) -> float | None:
-        """The percentile of the time after which a stale write was seen, an upper bound; None without any."""
+        """The percentile of the time after which a stale write was seen, an upper bound.
+
+        Those that were not seen took longer than all others, for all that is known; None where one of them is meant.
+        """
         delays = self.visible_us
-        return delays[percentile_rank(len(delays), permille) - 1] / 1000 if delays else None
+        rank = percentile_rank(len(delays) + self.unseen, permille) if delays else 1
+        return delays[rank - 1] / 1000 if rank <= len(delays) else None
 
 
 def upper_bound_of_none(total: int) -> float:
     """What the share of something not seen once in ``total`` stays below, with 95 % confidence; nearly 3 in n."""
     return float(1 - (1 - LEVEL) ** (1 / total))
+
+
+def lower_bound(chosen: int, total: int) -> float:
+    """What a share stays above with 95 % confidence (Clopper and Pearson 1934, one-sided); 0 of nothing."""
+    return float(stats.beta.ppf(1 - LEVEL, chosen, total - chosen + 1)) if chosen else 0.0
 
 
 def consistency(summary: RunSummary) -> tuple[Consistency, ...]:
@@ -162,6 +178,11 @@ def _overall(topology: str, trials: Sequence[TrialProbes]) -> Overall:
         _among([_of_all(trial.redemptions) for trial in trials], ProbeVerdict.DOUBLED, _JUDGED),
         _share((lost, kept) for lost, kept in missing),
     )
+
+
+def stale_at_once(cell: Cell) -> Share:
+    """Stale reads of those that came at once, all kinds together, over the counted trials of a cell."""
+    return _stale([_of_all(trial.at_once) for trial in _probed(cell)])
 
 
 def node_shares(cells: Iterable[Cell]) -> dict[tuple[str, str], Share]:
@@ -218,6 +239,12 @@ def _of_kind(cell: Cell, kind: ProbeKind, trials: Sequence[TrialProbes]) -> Cons
         recovered=sum(one.get(ProbeVerdict.RECOVERED, 0) for one in redeemed),
         reusable=sum(one.get(ProbeVerdict.REUSABLE, 0) for one in redeemed),
         missing=_missing(kind, trials),
+        unaudited=sum(
+            number
+            for trial in trials
+            for (own, _, verdict), number in trial.audit.items()
+            if own == kind and verdict == ProbeVerdict.FAILED
+        ),
     )
 
 

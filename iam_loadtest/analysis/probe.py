@@ -48,7 +48,8 @@ class TrialProbes:
     same by kind, ``balanced`` those of them whose nodes the balancer chose. ``visible_us`` says by kind after which
     delay a stale write was seen at last, an upper bound; ``unseen`` counts those that were not seen while it was looked
     for them. ``redemptions`` counts pairs of redemptions by kind and verdict, ``audit`` credentials by kind, token and
-    verdict: missing where any node did not have it. ``unwritten`` counts writes that were not acknowledged, by kind.
+    verdict: missing where any node did not have it, failed where any did not say. ``unwritten`` counts writes that were
+    not acknowledged, by kind.
     """
 
     reads: Mapping[tuple[str, int, str], int]
@@ -141,13 +142,20 @@ def _redemptions(rows: Iterable[_Row]) -> Iterator[tuple[str, str]]:
 
 
 def _audited(rows: Iterable[_Row]) -> Iterator[tuple[str, str, str]]:
-    """Each credential once: missing where one node says so, failed where one cannot tell, else kept."""
-    found: dict[tuple[Probe, str, str], set[str]] = {}
+    """Each credential once: missing where one node says so, failed where one cannot tell or was not asked, else kept.
+
+    Nodes are asked in turn until time is up, each credential at as many as any other.
+    """
+    found: dict[tuple[Probe, str, str], list[str]] = {}
     for row in rows:
-        found.setdefault((row.probe, row.kind, row.token), set()).add(row.verdict)
+        found.setdefault((row.probe, row.kind, row.token), []).append(row.verdict)
+    nodes = max(map(len, found.values()), default=0)
     for (_, kind, token), verdicts in found.items():
-        order = (ProbeVerdict.MISSING.value, ProbeVerdict.FAILED.value, ProbeVerdict.KEPT.value)
-        yield kind, token, next(verdict for verdict in order if verdict in verdicts)
+        if ProbeVerdict.MISSING in verdicts:
+            yield kind, token, ProbeVerdict.MISSING.value
+        else:
+            is_kept = len(verdicts) == nodes and ProbeVerdict.FAILED not in verdicts
+            yield kind, token, (ProbeVerdict.KEPT if is_kept else ProbeVerdict.FAILED).value
 
 
 def _row(row: Mapping[str, str]) -> _Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +127,41 @@ def group_heading(axes: Axes, title: str, top: float) -> None:
     )
 
 
-def shortened(text: str, limit: int = 22) -> str:
+LEGEND_ROW_IN = 0.17
+_FOUR_FIT = 11
+_THREE_FIT = 16
+
+
+def legend_columns(names: Sequence[str]) -> int:
+    """How many columns of a legend fit beside each other."""
+    longest = max(map(len, names), default=0)
+    return 4 if longest <= _FOUR_FIT else 3 if longest <= _THREE_FIT else 2
+
+
+def legend_height_in(names: Sequence[str]) -> float:
+    """The height of a legend of these names below the title."""
+    return LEGEND_ROW_IN * -(-len(names) // legend_columns(names)) + 0.1
+
+
+def legend(figure: Figure, height_in: float, handles: Mapping[str, Any]) -> None:
+    """A legend below the title: what each name is drawn as."""
+    names = list(handles)
+    figure.legend(
+        list(handles.values()),
+        [shortened(name) for name in names],
+        loc="upper left",
+        ncols=legend_columns(names),
+        frameon=False,
+        fontsize=8,
+        borderpad=0,
+        columnspacing=1.2,
+        handletextpad=0.3,
+        labelspacing=0.25,
+        bbox_to_anchor=(0.01, 1 - 0.3 / height_in),
+    )
+
+
+def shortened(text: str, limit: int = 24) -> str:
     """The text, cut in the middle where it would not fit: names of topologies often differ at their ends."""
     if len(text) <= limit:
         return text

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from iam_loadtest.analysis.consistency import Consistency, Overall, Share, consistency, node_shares, overall
+from iam_loadtest.analysis.consistency import (
+    Consistency,
+    Overall,
+    Share,
+    consistency,
+    node_shares,
+    overall,
+    stale_at_once,
+)
+from iam_loadtest.analysis.share import wilson
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.chart_style import Chart, draw
 from iam_loadtest.report.heat_chart import Panel, heat_figure
 from iam_loadtest.report.palette import looks
+from iam_loadtest.report.price_chart import PricePoint, price_figure
 from iam_loadtest.report.table import Column, Entry, Table, figure, percent, whole, words
-from iam_loadtest.report.text import NO_DATA, plural, quoted, share, share_with_interval
+from iam_loadtest.report.text import NO_DATA, number, plural, quoted, share, share_with_interval, with_range
 from iam_loadtest.report.visibility_chart import Line, visibility_figure
 
 INTERVALS = (
     "Intervals are of 95 %: over trials from three on, below that of reads as if they were independent. "
-    "“below”: not seen once; with 95 % confidence it is rarer than that (rule of three)."
+    "“below”: not seen once; with 95 % confidence it is rarer than that (rule of three, as if independent)."
 )
 
 
@@ -40,10 +50,11 @@ def read_table(summary: RunSummary) -> Table:
     caption = (
         "Written at one node, read at another, in the measured windows of the counted trials. At once: sent within "
         "5 ms after the acknowledgement, by every pair of nodes alike; through the balancer: stale ones of those whose "
-        "nodes it chose. Fresh from: by the smoothed curve, where 300 reads or more came from there "
-        "on. Seen after: a stale read is made again until it is fresh, so these are upper bounds; not seen: within "
-        "10 s, or before the load ended. For revoke-introspect stale means that a revoked token was still active. "
-        + INTERVALS
+        "nodes it chose, which count on the left too. Fresh from: at this delay the reads show it with 95 % "
+        "confidence, as if independent; it may be so sooner; n/a: too few reads, or too many stale. Seen after: a "
+        "stale read is made again until it is fresh, so these are upper bounds; not seen: not within 10 s, or not "
+        "before the load ended or a read failed; they count as longer than all others. For revoke-introspect stale "
+        "means that a revoked token was still active. " + INTERVALS
     )
     rows = [_read_row(one) for one in consistency(summary) if not one.kind.is_double]
     return Table("probe-reads", caption, columns, tuple(rows))
@@ -61,10 +72,16 @@ def _read_row(one: Consistency) -> tuple[Entry, ...]:
         words(f"{one.stale_balanced.chosen} of {one.stale_balanced.total}"),
         whole(one.t99_ms),
         figure(one.visible_ms(500)),
-        figure(one.visible_ms(1000)),
+        _longest(one),
         whole(one.unseen),
         whole(one.failed + one.unwritten),
     )
+
+
+def _longest(one: Consistency) -> Entry:
+    """Where some were not seen, the longest of the others is not the longest."""
+    longest_ms = max(one.visible_us) / 1000 if one.visible_us else None
+    return Entry(f"{number(longest_ms)} or more", longest_ms) if longest_ms and one.unseen else figure(longest_ms)
 
 
 def redemption_table(summary: RunSummary) -> Table:
@@ -116,19 +133,22 @@ def audit_table(summary: RunSummary) -> Table:
         Column("Credentials read again", True),
         Column("Missing", True),
         Column("Share of missing"),
+        Column("Without verdict", True),
     )
     caption = (
         "After the load and a time to settle each credential that had been acknowledged was introspected through "
         "every node. Missing: one node at least did not have it, nor a second later: a lost write. For "
-        f"revoke-introspect: the revoked token was active again. {INTERVALS}"
+        "revoke-introspect: the revoked token was active again. Without verdict: a node gave no answer that tells, or "
+        f"there was no time to ask it; in no share. {INTERVALS}"
     )
-    rows = [_audit_row(one, one.missing) for one in consistency(summary) if one.missing is not None]
-    return Table("audit", caption, columns, tuple(rows))
+    found = [one for one in consistency(summary) if one.missing is not None or one.unaudited]
+    return Table("audit", caption, columns, tuple(_audit_row(one, one.missing or Share(())) for one in found))
 
 
 def _audit_row(one: Consistency, missing: Share) -> tuple[Entry, ...]:
     about = (words(one.workload), words(one.topology), words(one.kind))
-    return (*about, whole(missing.total), _alarm(missing), words(share_words(missing)))
+    counts = (whole(missing.total), _alarm(missing), words(share_words(missing)))
+    return (*about, *counts, Entry(str(one.unaudited), one.unaudited, "bad" if one.unaudited else ""))
 
 
 def _alarm(one: Share) -> Entry:
@@ -180,14 +200,38 @@ def share_words(one: Share) -> str:
 
 
 def consistency_charts(summary: RunSummary) -> Iterator[Chart]:
-    """The visibility of writes by time, one chart per workload, and stale reads by nodes."""
+    """The price of consistency and the visibility of writes by time, per workload, and stale reads by nodes."""
+    yield from _price_charts(summary)
     found = [one for one in consistency(summary) if one.curve]
-    for number, workload in enumerate(dict.fromkeys(one.workload for one in found), 1):
-        yield _visibility(summary, number, [one for one in found if one.workload == workload])
+    for place, workload in enumerate(dict.fromkeys(one.workload for one in found), 1):
+        yield _visibility(summary, place, [one for one in found if one.workload == workload])
     yield from _node_chart(summary)
 
 
-def _visibility(summary: RunSummary, number: int, found: Sequence[Consistency]) -> Chart:
+def _price_charts(summary: RunSummary) -> Iterator[Chart]:
+    """One per workload under which several topologies were probed: what being fresh costs."""
+    for place, workload in enumerate(summary.workloads, 1):
+        every = [
+            PricePoint(cell.topology, stale_at_once(cell), cell.chain.p95_ms) for cell in summary.of_workload(workload)
+        ]
+        points = [point for point in every if point.stale.total and point.p95_ms.value is not None]
+        if len(points) < 2:
+            continue
+        title = f"The price of consistency: {workload}"
+        caption = (
+            "Stale reads at once, of all probes together, and p95 of whole chains over the counted trials; lines are "
+            "95 % intervals, hollow marks trials too far apart to rank. Lower and further left is better."
+        )
+        said = "; ".join(
+            f"{one.topology}: {share_words(one.stale)} stale, p95 {with_range(one.p95_ms)} ms" for one in points
+        )
+        alt = f"{title}. Stale share of reads at once against chain p95. {said}."
+        note = "Topologies differ in more than how they read; the comparison says which differences in p95 are shown."
+        make = partial(price_figure, title, caption, points, looks(summary.topologies))
+        yield draw(f"price_{place}", title, alt, note, make)
+
+
+def _visibility(summary: RunSummary, place: int, found: Sequence[Consistency]) -> Chart:
     title = f"How soon a write is seen: {found[0].workload}"
     caption = (
         "First reads of probes, counted trials. Dots: share that was fresh, with 95 % interval; lines: the same, made "
@@ -204,7 +248,7 @@ def _visibility(summary: RunSummary, number: int, found: Sequence[Consistency]) 
         "databases are behind."
     )
     make = partial(visibility_figure, title, caption, panels, looks(summary.topologies))
-    return draw(f"visibility_{number}", title, alt, note, make)
+    return draw(f"visibility_{place}", title, alt, note, make)
 
 
 def _curve_words(one: Consistency) -> str:
@@ -219,7 +263,7 @@ def _node_chart(summary: RunSummary) -> Iterator[Chart]:
     title = "Stale reads at once by node"
     caption = (
         "Reads of probes within 5 ms after the acknowledgement, all workloads and probes together, counted trials. "
-        "Stale reads of all reads, shaded by share."
+        "Stale reads of all reads; shaded by the share that they show (lower end of Wilson's 95 % interval)."
     )
     said = "; ".join(f"{topology}: {_pairs_in_words(shares[topology])}" for topology, *_ in panels)
     alt = f"{title}: issued by, then read by, stale of all. {said}."
@@ -234,7 +278,8 @@ def _panel(topology: str, found: dict[tuple[str, str], Share]) -> Panel | None:
     nodes = sorted({node for pair in found for node in pair})
     if len(nodes) < 2:
         return None
-    return topology, nodes, {pair: (one.value or 0.0, f"{one.chosen} of {one.total}") for pair, one in found.items()}
+    squares = {pair: (wilson(one.chosen, one.total)[0], f"{one.chosen} of {one.total}") for pair, one in found.items()}
+    return topology, nodes, squares
 
 
 def _pairs_in_words(found: dict[tuple[str, str], Share]) -> str:

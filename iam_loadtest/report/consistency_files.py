@@ -70,6 +70,7 @@ def _kind(one: Consistency) -> dict[str, Any]:
         "recovered": one.recovered,
         "reusable": one.reusable,
         "missing": None if one.missing is None else _share(one.missing),
+        "not_audited": one.unaudited,
     }
 
 

@@ -15,6 +15,7 @@ SQUARE_IN = 0.3
 HEAD_IN = 0.62
 GAP_IN = 0.2
 LABEL_CHARACTERS = 14
+CHARACTER_IN = 0.068
 
 Square = tuple[float, str]
 """How dark a square is, from 0 to 1, and what stands in it."""
@@ -44,12 +45,17 @@ def _draw(axes: Axes, nodes: Sequence[str], squares: Mapping[tuple[str, str], Sq
         side.set_visible(False)
     axes.set_xlim(0, len(nodes))
     axes.set_ylim(len(nodes), 0)
+    longest = max((len(text) for _, text in squares.values()), default=0)
+    is_narrow = longest * CHARACTER_IN > width_in / len(nodes)
     for row, first in enumerate(nodes):
         for column, then in enumerate(nodes):
             shade, text = squares.get((first, then), (0.0, ""))
             square = Rectangle((column + 0.03, row + 0.05), 0.94, 0.9, color=SERIES[1], alpha=0.08 + 0.7 * shade)
             axes.add_patch(square)
-            axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=8, color=INK)
+            axes.text(
+                column + 0.5, row + 0.5, text.replace(" ", "\n", 1) if is_narrow else text,
+                ha="center", va="center", fontsize=6.5 if is_narrow else 8, linespacing=1.0, color=INK,
+            )  # fmt: skip
     fits = max(int(width_in / len(nodes) / 0.075), 4)
     middles = [index + 0.5 for index in range(len(nodes))]
     axes.set_xticks(middles, [shortened(node, min(fits, LABEL_CHARACTERS)) for node in nodes])

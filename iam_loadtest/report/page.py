@@ -107,7 +107,9 @@ def _context(summary: RunSummary, comparisons: Sequence[Comparison], charts: lis
         "curve_charts": [chart for chart in charts if chart.name.startswith("curve")],
         "ratio_charts": [chart for chart in charts if chart.name.startswith("ratio")],
         "failure_charts": [chart for chart in charts if chart.name in {"failures", "stale_reads"}],
-        "consistency_charts": [chart for chart in charts if chart.name.startswith(("visibility", "probe_nodes"))],
+        "consistency_charts": [
+            chart for chart in charts if chart.name.startswith(("price", "visibility", "probe_nodes"))
+        ],
         "probe_reads": read_table(summary),
         "redemptions": redemption_table(summary),
         "audit": audit_table(summary),

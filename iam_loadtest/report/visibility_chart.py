@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from iam_loadtest.analysis.consistency import VisibilityPoint
 from iam_loadtest.analysis.probe import BINS_MS
-from iam_loadtest.report.chart_style import Frame, add_axes, new_figure
+from iam_loadtest.report.chart_style import Frame, add_axes, legend, legend_height_in, new_figure
 from iam_loadtest.report.palette import Look
 
 PANEL_IN = 1.15
 HEAD_IN = 0.3
-LEGEND_IN = 0.3
+APART = 0.12
+MOST_APART = 0.7
+"""Topologies stand so far apart at each delay, all of them together at most so far: one delay is 1."""
 
 Line = tuple[str, Sequence[VisibilityPoint]]
 """A topology and its points."""
@@ -24,23 +27,18 @@ def visibility_figure(
     title: str, caption: str, panels: Sequence[tuple[str, Sequence[Line]]], looks: dict[str, Look]
 ) -> Figure:
     """The figure; topologies stand a little apart at each delay, so that none hides another."""
-    frame = Frame(0.55, 0.15, 0.36 + LEGEND_IN, 0.5)
+    names = list(dict.fromkeys(topology for _, lines in panels for topology, _ in lines))
+    frame = Frame(0.55, 0.15, 0.36 + legend_height_in(names), 0.5)
     figure, height_in = new_figure(title, caption, (PANEL_IN + HEAD_IN) * len(panels), frame)
+    handles: dict[str, PathCollection] = {}
     for number, (kind, lines) in enumerate(panels):
         top_in = frame.top + HEAD_IN + number * (PANEL_IN + HEAD_IN)
         axes = add_axes(figure, height_in, frame, top_in, PANEL_IN)
         _style(axes, kind, is_last=number == len(panels) - 1)
+        apart = min(APART, MOST_APART / len(lines))
         for place, (topology, points) in enumerate(lines):
-            shift = 0.12 * (place - (len(lines) - 1) / 2)
-            _draw(axes, points, looks[topology], shift, topology)
-    names = {topology: None for _, lines in panels for topology, _ in lines}
-    handles = {
-        label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(
-        [handles[name] for name in names], list(names), loc="upper left", ncols=4, frameon=False, fontsize=8,
-        bbox_to_anchor=(0.01, 1 - 0.28 / height_in),
-    )  # fmt: skip
+            handles[topology] = _draw(axes, points, looks[topology], apart * (place - (len(lines) - 1) / 2))
+    legend(figure, height_in, handles)
     return figure
 
 
@@ -60,12 +58,14 @@ def _style(axes: Axes, kind: str, is_last: bool) -> None:
         axes.set_xlabel("ms since the acknowledgement of the write, up to the next mark")
 
 
-def _draw(axes: Axes, points: Sequence[VisibilityPoint], look: Look, shift: float, label: str) -> None:
+def _draw(axes: Axes, points: Sequence[VisibilityPoint], look: Look, shift: float) -> PathCollection:
+    """The points of a topology; what the legend shows of them."""
     places = [BINS_MS.index(point.from_ms) + shift for point in points]
     axes.plot(places, [100 * point.smoothed for point in points], color=look.colour, linewidth=1.0, alpha=0.7)
     values = [100 * (point.fresh.value or 0) for point in points]
-    axes.scatter(places, values, s=14, marker=look.marker, color=look.colour, zorder=3, label=label, clip_on=False)
+    marks = axes.scatter(places, values, s=14, marker=look.marker, color=look.colour, zorder=3, clip_on=False)
     for place, point in zip(places, points, strict=True):
         if point.fresh.interval:
             low, high = point.fresh.interval
             axes.vlines(place, 100 * low, 100 * high, colors=look.colour, linewidth=0.9, alpha=0.7)
+    return marks

@@ -14,6 +14,7 @@ from iam_loadtest.analysis.consistency import (
     Consistency,
     Share,
     cell_consistency,
+    lower_bound,
     node_shares,
     smoothed,
     upper_bound_of_none,
@@ -88,16 +89,24 @@ def test_stale_shares_and_the_curve_are_of_reads_with_a_verdict() -> None:
     assert (found.stale_at_once.by_trial, found.stale_at_once.value) == (((2, 4), (1, 4)), 0.375)
     assert [(point.from_ms, point.fresh.chosen, point.fresh.total) for point in found.curve] == [(0, 5, 8), (50, 2, 2)]
     assert [point.smoothed for point in found.curve] == [0.625, 1.0]
-    assert (found.visible_ms(500), found.visible_ms(1000)) == (9.0, 21.0)
+    assert (found.visible_ms(500), found.visible_ms(1000)) == (21.0, None), "of three, and one took longer"
     assert found.t99_ms is None, "two reads show nothing of 99 %"
     assert found.missing is None
 
 
 def test_from_when_on_reads_are_fresh_needs_reads_enough_to_say_so() -> None:
-    """300 fresh reads of 300 from 10 ms on."""
-    reads = {(KIND, 0, "stale"): 5, (KIND, 0, "fresh"): 5, (KIND, 4, "fresh"): 200, (KIND, 6, "fresh"): 100}
-    assert only(trial(1, reads=reads)).t99_ms == 10
-    assert only(trial(1, reads={**reads, (KIND, 6, "fresh"): 99})).t99_ms is None
+    """Reads up to a delay show it, not those after it: 299 of 299 are fresh by 50 ms, and 0.05 ** (1 / 299) > 99 %."""
+    reads = {(KIND, 0, "stale"): 5, (KIND, 0, "fresh"): 5, (KIND, 4, "fresh"): 200, (KIND, 6, "fresh"): 99}
+    assert only(trial(1, reads=reads)).t99_ms == 50
+    assert only(trial(1, reads={**reads, (KIND, 6, "fresh"): 98})).t99_ms is None
+    assert only(trial(1, reads={(KIND, 0, "fresh"): 299})).t99_ms == 0
+
+
+def test_a_stale_read_asks_for_more_fresh_ones() -> None:
+    """One stale of 473 is the most that 99 % allows: 0.99 ** 473 + 473 * 0.01 * 0.99 ** 472 is just below 5 %."""
+    assert 0.99**473 + 473 * 0.01 * 0.99**472 < 0.05 < 0.99**472 + 472 * 0.01 * 0.99**471
+    assert (lower_bound(472, 473) >= 0.99, lower_bound(471, 472) >= 0.99) == (True, False)
+    assert lower_bound(0, 5) == 0.0
 
 
 def test_doubled_and_lost_are_of_the_redemptions_that_were_judged() -> None:
@@ -116,8 +125,8 @@ def test_credentials_of_a_token_that_the_audit_never_found_prove_nothing() -> No
         (KIND, "access_token", "missing"): 1,
         (KIND, "refresh_token", "missing"): 9,
     }
-    found = only(trial(1, audit=audit))
-    assert found.missing == Share(((1, 9),))
+    found = only(trial(1, audit={**audit, (KIND, "access_token", "failed"): 3}))
+    assert (found.missing, found.unaudited) == (Share(((1, 9),)), 3)
     assert only(trial(1, audit={(KIND, "refresh_token", "missing"): 9})).missing is None
 
 

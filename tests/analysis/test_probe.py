@@ -88,16 +88,17 @@ def test_a_double_redemption_counts_once_and_a_failed_write_is_no_read(tmp_path:
 
 
 def test_a_credential_is_missing_where_one_node_does_not_have_it(tmp_path: Path) -> None:
-    """Whenever it was given out: the audit is of the whole trial."""
+    """Whenever it was given out: the audit is of the whole trial. There was no time to ask b for the last one."""
     audit = {"phase": "audit", "started_us": 2_900_000}
     write(
         tmp_path,
         row(1, **audit, read_by="a", verdict="kept"),
         row(1, **audit, read_by="b", verdict="missing"),
-        row(1, **audit, token="refresh_token", verdict="kept"),
+        *(row(1, **audit, token="refresh_token", read_by=node, verdict="kept") for node in "ab"),
         row(2, **audit, read_by="a", verdict="kept"),
         row(2, **audit, read_by="b", verdict="failed"),
-        row(3, **audit, verdict="kept"),
+        *(row(3, **audit, read_by=node, verdict="kept") for node in "ab"),
+        row(4, **audit, read_by="a", verdict="kept"),
     )
     found = read_probes(tmp_path, MARKS)
     assert found is not None
@@ -105,7 +106,7 @@ def test_a_credential_is_missing_where_one_node_does_not_have_it(tmp_path: Path)
     assert found.audit == {
         (kind, "access_token", "missing"): 1,
         (kind, "refresh_token", "kept"): 1,
-        (kind, "access_token", "failed"): 1,
+        (kind, "access_token", "failed"): 2,
         (kind, "access_token", "kept"): 1,
     }
 

@@ -46,10 +46,11 @@ def rows() -> str:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> ReportFiles:
-    topologies = {"one": FakeTopology(nodes=("a", "b"))}
+    topologies = {"one": FakeTopology(nodes=("a", "b")), "two": FakeTopology(0.7, nodes=("a", "b"))}
     fake = FakeRun(topologies, {"refresh_token": ["issue", "refresh"]}, trials=1, window_s=2.0, users=4)
     run = write_fake_run(tmp_path_factory.mktemp("reports") / "run", fake)
-    (run / "trials" / "001-one-refresh_token-t1" / "probes.csv").write_text(rows())
+    for trial in (run / "trials").iterdir():
+        (trial / "probes.csv").write_text(rows())
     return write_report(run)
 
 
@@ -80,14 +81,24 @@ def test_the_charts_say_in_words_what_they_show(files: ReportFiles) -> None:
     assert "one: a then a 0 of 1, a then b 1 of 1, b then a 0 of 1" in page
     svg = (files.html.parent / "charts" / "probe_nodes.svg").read_text(encoding="utf-8")
     squares = re.findall(r"<text[^>]*>(\d of \d)</text>", svg)
-    assert squares == ["0 of 1", "1 of 1", "0 of 1"]
+    assert squares == ["0 of 1", "1 of 1", "0 of 1"] * 2
     assert (files.html.parent / "charts" / "visibility_1.svg").exists()
+
+
+def test_what_being_fresh_costs_is_a_chart(files: ReportFiles) -> None:
+    """A point for each topology, p95 against stale reads at once; its figures stand in words beside it."""
+    svg = (files.html.parent / "charts" / "price_1.svg").read_text(encoding="utf-8")
+    assert {"one", "two", "stale reads at once, %", "chain p95, ms"} <= set(
+        re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    )
+    page = files.html.read_text(encoding="utf-8")
+    assert re.search(r"one: 33\.33 % \(6\.15–79\.23\) stale, p95 [\d.]+ ms; two: 33\.33 %", page)
 
 
 def test_programs_get_the_same_figures(files: ReportFiles) -> None:
     """summary.json and consistency.csv."""
     document = json.loads(files.json.read_text(encoding="utf-8"))
-    reads, double = document["probes"]
+    reads, double, *_ = document["probes"]
     assert (reads["probe"], reads["stale_at_once"]["count"], reads["stale_at_once"]["of"]) == ("issue-refresh", 1, 3)
     assert [point["from_ms"] for point in reads["curve"]] == [0, 50]
     assert (reads["missing"]["of"], reads["missing"]["bound95"]) == (2, pytest.approx(0.776393, abs=1e-6))
