@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from iam_loadtest.results.server_file import OBSERVER, SERVER_FILE
 from iam_loadtest.results.trial import WindowMarks
@@ -73,7 +75,7 @@ def read_server_view(directory: Path, marks: WindowMarks) -> ServerView:
             for row in csv.DictReader(file):
                 by_node.setdefault(row["node"], []).append(row)
         return ServerView(
-            tuple(_figures(node, _inside(rows, marks)) for node, rows in by_node.items()),
+            tuple(_figures(node, rows, marks) for node, rows in by_node.items()),
             tuple(_series(node, rows) for node, rows in by_node.items() if node != OBSERVER),
         )
     except (OSError, KeyError, ValueError, csv.Error):
@@ -85,20 +87,20 @@ def _inside(rows: Rows, marks: WindowMarks) -> Rows:
     return [row for row in rows if start_us <= int(row["time_us"]) < end_us]
 
 
-def _figures(node: str, rows: Rows) -> NodeFigures:
-    cpu = _values(rows, "cpu_percent")
-    paused_ns, span_s = _grown(rows, "wsrep_flow_control_paused_ns"), _span_s(rows)
+def _figures(node: str, every_row: Rows, marks: WindowMarks) -> NodeFigures:
+    rows, growth = _inside(every_row, marks), partial(_growth_in, every_row, marks)
+    cpu, paused = _values(rows, "cpu_percent"), growth("wsrep_flow_control_paused_ns")
     latency = [value for value in _values(rows, "wsrep_evs_repl_latency") if value > 0]
-    conflicts = [_grown(rows, column) for column in CONFLICTS]
+    conflicts = [growth(column) for column in CONFLICTS]
     return NodeFigures(
         node=node,
         cpu_percent=sum(cpu) / len(cpu) if cpu else None,
         max_cpu_percent=max(cpu, default=None),
         max_pss_mib=max(_values(rows, "pss_mib"), default=None),
-        requests=_first(_grown(rows, "proxy_requests"), _grown(rows, "iam_requests")),
-        errors=_first(_grown(rows, "proxy_5xx"), _grown(rows, "iam_5xx")),
-        conflicts=None if None in conflicts else sum(one for one in conflicts if one is not None),
-        paused_share=None if paused_ns is None or not span_s else min(paused_ns / _NS_PER_S / span_s, 1.0),
+        requests=_first(growth("proxy_requests"), growth("iam_requests")),
+        errors=_first(growth("proxy_5xx"), growth("iam_5xx")),
+        conflicts=None if None in conflicts else sum(one.by for one in conflicts if one),
+        paused_share=None if paused is None else min(paused.by / _NS_PER_S / paused.watched_s, 1.0),
         repl_latency_ms=sum(latency) / len(latency) * 1000 if latency else None,
         lag=max(_values(rows, "replica_gtid_lag"), default=None),
         threads_running=max(_values(rows, "threads_running"), default=None),
@@ -122,10 +124,27 @@ def _rates(rows: Rows, column: str) -> tuple[Point, ...]:
     )
 
 
-def _grown(rows: Rows, column: str) -> float | None:
-    """How much a total grew over rows, starts of the server anew included; None with fewer than two values."""
-    values = _values(rows, column)
-    return sum(_growth(before, now) for before, now in pairwise(values)) if len(values) > 1 else None
+class _Grown(NamedTuple):
+    """How much a total grew inside the window, as far as that was watched."""
+
+    by: float
+    watched_s: float
+
+
+def _growth_in(rows: Rows, marks: WindowMarks, column: str) -> _Grown | None:
+    """Starts of the server anew included; None where no two values have a part of the window between them.
+
+    What grew between two rows counts by the part of their time that is inside: a window seldom begins with a row, and
+    of a short one the seconds at its ends are a good part.
+    """
+    start_s, end_s = (marks.window_start_us or 0) / 1e6, (marks.window_end_us or 0) / 1e6
+    by = watched_s = 0.0
+    for (before_s, before), (at_s, now) in pairwise(_points(rows, column)):
+        inside_s = min(at_s, end_s) - max(before_s, start_s)
+        if inside_s > 0:
+            by += _growth(before, now) * inside_s / (at_s - before_s)
+            watched_s += inside_s
+    return _Grown(by, watched_s) if watched_s else None
 
 
 def _growth(before: float, now: float) -> float:
@@ -141,13 +160,8 @@ def _points(rows: Rows, column: str) -> list[Point]:
     return [(int(row["time_us"]) / 1e6, float(row[column])) for row in rows if row[column] != ""]
 
 
-def _span_s(rows: Rows) -> float:
-    times = [int(row["time_us"]) / 1e6 for row in rows]
-    return times[-1] - times[0] if times else 0.0
-
-
-def _first(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)
+def _first(*values: _Grown | None) -> float | None:
+    return next((value.by for value in values if value is not None), None)
 
 
 def together(views: Iterable[ServerView]) -> tuple[NodeFigures, ...]:

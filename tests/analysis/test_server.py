@@ -23,16 +23,23 @@ def view_of(directory: Path, rows: list[dict[str, object]]) -> ServerView:
 
 
 def test_only_the_window_counts_and_totals_are_differences(tmp_path: Path) -> None:
-    """CPU 10 and 30 within it; requests from 100 to 160; the row at 5 s is cool-down."""
+    """CPU 10 and 30 within it; of the 100 requests from 0 s to 2 s half, then 60 to 3 s; the row at 5 s is cool-down,
+    and of the 40 requests until then half are inside.
+    """
     rows: list[dict[str, object]] = [
-        {"time_us": 0, "node": "frontend-1", "cpu_percent": 99, "proxy_requests": 1},
-        {"time_us": 1_000_000, "node": "frontend-1", "cpu_percent": 10, "proxy_requests": 100, "pss_mib": 48},
-        {"time_us": 2_000_000, "node": "frontend-1", "cpu_percent": 30, "proxy_requests": 160, "pss_mib": 50},
-        {"time_us": 5_000_000, "node": "frontend-1", "cpu_percent": 99, "proxy_requests": 999},
+        {"time_us": 0, "node": "frontend-1", "cpu_percent": 99, "proxy_requests": 0},
+        {"time_us": 2_000_000, "node": "frontend-1", "cpu_percent": 10, "proxy_requests": 100, "pss_mib": 48},
+        {"time_us": 3_000_000, "node": "frontend-1", "cpu_percent": 30, "proxy_requests": 160, "pss_mib": 50},
+        {"time_us": 5_000_000, "node": "frontend-1", "cpu_percent": 99, "proxy_requests": 200},
     ]
     (one,) = view_of(tmp_path, rows).nodes
-    assert (one.cpu_percent, one.max_cpu_percent, one.max_pss_mib, one.requests) == (20.0, 30.0, 50.0, 60.0)
+    assert (one.cpu_percent, one.max_cpu_percent, one.max_pss_mib, one.requests) == (20.0, 30.0, 50.0, 130.0)
     assert one.conflicts is None
+
+
+def test_rows_outside_of_the_window_alone_say_nothing(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"time_us": t, "node": "frontend-1", "proxy_requests": t} for t in (0, 1_000_000)]
+    assert view_of(tmp_path, rows).nodes[0].requests is None
 
 
 def test_a_server_that_began_anew_goes_on_from_zero(tmp_path: Path) -> None:

@@ -133,3 +133,8 @@ def test_what_two_balancers_counted_for_a_frontend_is_added_up() -> None:
     found = proxies_together([first, second])
     assert (found["frontend-1"]["proxy_requests"], found["frontend-1"]["proxy_status"]) == (120, "UP+DOWN")
     assert found["frontend-2"]["proxy_requests"] == 30
+
+
+def test_a_second_in_which_one_balancer_is_silent_has_no_totals() -> None:
+    """Without its part they would fall, and rise again by all of it."""
+    assert proxies_together([proxy_values(SHOW_STAT), None]) == {}

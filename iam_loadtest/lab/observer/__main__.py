@@ -52,7 +52,7 @@ class Observer:
 
     async def _proxies(self) -> dict[str, Values]:
         answers = await _answers({node: ask_balancer(path) for node, path in self._watched.balancers.items()})
-        return proxies_together([answer for answer in answers.values() if answer])
+        return proxies_together(list(answers.values()))
 
     async def _frontends(self) -> dict[str, Values]:
         asked = {

@@ -31,10 +31,16 @@ def proxy_values(text: str) -> dict[str, Values]:
     }
 
 
-def proxies_together(told: Sequence[Mapping[str, Values]]) -> dict[str, Values]:
-    """What several balancers counted for each frontend: numbers added up, states side by side where they differ."""
-    nodes = dict.fromkeys(node for one in told for node in one)
-    return {node: _added([one[node] for one in told if node in one]) for node in nodes}
+def proxies_together(told: Sequence[Mapping[str, Values] | None]) -> dict[str, Values]:
+    """What several balancers counted for each frontend: numbers added up, states side by side where they differ.
+
+    Nothing where one of them did not answer: a total without its part would look as if counting had begun anew.
+    """
+    answers = [one for one in told if one]
+    if len(answers) < len(told):
+        return {}
+    nodes = dict.fromkeys(node for one in answers for node in one)
+    return {node: _added([one[node] for one in answers if node in one]) for node in nodes}
 
 
 def _added(parts: Sequence[Values]) -> Values:
