@@ -65,19 +65,25 @@ def _check_topology(scenario: Scenario, topology: str, directory: Path) -> bool:
 def _check_workloads(scenario: Scenario, topology: str, issuer: str, directory: Path) -> bool:
     from iam_loadtest.runner.checking import check_workloads  # noqa: PLC0415  not needed for --help
 
-    all_good = True
+    all_good, width = True, _widest_name(scenario)
     for row in check_workloads(scenario, topology, issuer, directory):
         all_good = all_good and (row.is_good or not row.is_needed)
-        for line in _lines(row):
+        for line in _lines(row, width):
             click.echo(line)
     return all_good
 
 
-def _lines(row: CheckedRow) -> Iterator[str]:
+def _widest_name(scenario: Scenario) -> int:
+    """So wide is the column of workloads and probes: 12 characters, or what the longest name needs."""
+    tried = scenario.tried_workloads
+    return max(12, *(len(one) for name in tried for one in (*scenario.chains_of(name), *scenario.probes_of(name))))
+
+
+def _lines(row: CheckedRow, width: int) -> Iterator[str]:
     """The row itself, then what was sent and answered and, where it failed, what to do."""
     status = f"{row.status or '-':>3}  " if row.latency_s is not None else ""
     latency = f"{row.latency_s * 1000:7.1f} ms  " if row.latency_s is not None else ""
-    yield f"  {row.workload:<12} {row.step:<18} {status}{latency}{row.said}"
+    yield f"  {row.workload:<{width}} {row.step:<18} {status}{latency}{row.said}"
     notes = {"sent": row.sent, "answered": row.answered}
     if row.cause is not None:
         notes |= {"likely": row.cause.cause, "remedy": row.cause.remedy}

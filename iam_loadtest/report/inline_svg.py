@@ -6,7 +6,7 @@ import re
 from html import escape
 
 from iam_loadtest.report.chart_style import Chart
-from iam_loadtest.report.palette import CARD, INK, LINE, MUTED, SERIES, SHADE
+from iam_loadtest.report.palette import CARD, FAULT, INK, LINE, MUTED, SERIES, SHADE
 
 _VARIABLES = {
     INK: "var(--ink)",
@@ -14,6 +14,7 @@ _VARIABLES = {
     LINE: "var(--line)",
     SHADE: "var(--shade)",
     CARD: "var(--card)",
+    FAULT: f"var(--bad, {FAULT})",
     **{colour: f"var(--series-{index})" for index, colour in enumerate(SERIES)},
 }
 _COLOUR = re.compile("|".join(_VARIABLES))

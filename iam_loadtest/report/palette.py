@@ -22,6 +22,9 @@ SERIES_DARK = ("#4aa8e0", "#f0883e", "#2fc796", "#e39cc4", "#e3b341", "#8fd0f5",
 NODES = ("#77aade", "#ee8867", "#44bb9a", "#eedd89", "#ffaabc", "#99ddfe", "#bbcc34", "#aaaa01", "#dddddc")
 """Serving nodes (Tol 2021, light): unlike those of topologies, because a node is none."""
 
+NODE_LINES = ("#2f86d0", "#d9622b", "#159a76", "#a98300", "#c9568a", "#3f9bc1", "#7b8f1a", "#8f7fd6", "#84898f")
+"""The same for thin lines: each over 3 : 1 on the page's white and on its dark card, which NODES are not."""
+
 _OUTCOME_COLOURS = {
     Outcome.STALE_READ: "#e69f00",
     Outcome.WRITE_CONFLICT: "#d55e01",
@@ -60,6 +63,6 @@ def outcome_colour(name: str) -> str:
     return _OUTCOME_COLOURS.get(Outcome(name), MUTED) if name in set(Outcome) else MUTED
 
 
-def node_colours(names: Sequence[str]) -> dict[str, str]:
+def node_colours(names: Sequence[str], colours: Sequence[str] = NODES) -> dict[str, str]:
     """A colour for each serving node by its place."""
-    return {name: NODES[i % len(NODES)] for i, name in enumerate(names)}
+    return {name: colours[i % len(colours)] for i, name in enumerate(names)}

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from iam_loadtest.analysis.server import NodeSeries, Point
 from iam_loadtest.report.chart_style import LINE_STYLES, Frame, add_axes, new_figure, shortened
-from iam_loadtest.report.palette import INK, node_colours
+from iam_loadtest.report.palette import INK, NODE_LINES, node_colours
 from iam_loadtest.report.trial_marks import mark_faults, mark_window
 from iam_loadtest.results.trial import Trial
 
@@ -96,7 +96,7 @@ def _broken(points: Sequence[Point]) -> tuple[list[float], list[float]]:
 
 def _styles(names: Sequence[str]) -> dict[str, tuple[str, object]]:
     """A colour for each kind of node in turn, and another line where colours begin again."""
-    colours = node_colours(names)
+    colours = node_colours(names, NODE_LINES)
     fresh = len(set(colours.values()))
     return {name: (colours[name], LINE_STYLES[(i // fresh) % len(LINE_STYLES)]) for i, name in enumerate(names)}
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from iam_loadtest.report.text import NO_DATA, count, number, share_with_interval
 
+_KEYS = {"Workload": "key", "Topology": "key next", "Step": "key next"}
+
 
 @dataclass(frozen=True)
 class Column:
@@ -18,7 +20,7 @@ class Column:
     @property
     def style(self) -> str:
         """The class of its places in the page; empty for plain text."""
-        return "num" if self.numeric else "wide" if self.wide else ""
+        return "num" if self.numeric else "wide" if self.wide else _KEYS.get(self.title, "")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Table:
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Entry, ...], ...]
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether a row is known by its workload and its topology or step: these two stay in sight on a phone."""
+        return {"key", "key next"} <= {column.style for column in self.columns}
 
 
 def words(text: object) -> Entry:

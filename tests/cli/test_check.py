@@ -99,6 +99,7 @@ def test_nodes_and_the_steps_of_probes_are_checked_too(
         ["double-refresh", "refresh"],
     ]
     assert [line.endswith("  ok") for line in lines[-4:]] == [True] * 4
+    assert all(line[18] == " " != line[19] for line in lines[-6:]), "steps begin after the longest name"
     assert f"ok  {issuer.rstrip('/')}" in lines[-6]
     assert "connection" in lines[-5]
 

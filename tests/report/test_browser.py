@@ -74,6 +74,21 @@ def test_the_page_requests_nothing_but_itself(browser: webdriver.Chrome, finishe
     assert len(sent) == 1
 
 
+def test_on_a_phone_a_row_s_workload_and_topology_stay_in_sight(
+    browser: webdriver.Chrome, finished: ReportFiles
+) -> None:
+    """Scrolled to its end, beside each other, with room left for a figure."""
+    open_page(browser, finished.html, 400, "light")
+    script = """const box = document.querySelector('#results').closest('.scroll');
+        box.scrollLeft = 9999;
+        const [first, second] = document.querySelector('#results tbody tr').cells;
+        const [own, one, two] = [box, first, second].map(it => it.getBoundingClientRect());
+        return [box.scrollLeft, one.left - own.left, two.left - one.right, own.right - two.right];"""
+    scrolled, left, between, room = browser.execute_script(script)
+    assert scrolled > 0
+    assert (abs(left) < 1, abs(between) < 1, room > 150) == (True, True, True)
+
+
 def test_text_in_charts_stays_readable_on_a_phone(browser: webdriver.Chrome, finished: ReportFiles) -> None:
     """At 400 pixels the smallest text of a chart is still over seven pixels high, line to line."""
     open_page(browser, finished.html, 400, "light")

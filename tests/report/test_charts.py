@@ -15,7 +15,7 @@ from iam_loadtest.report.chart_style import shortened
 from iam_loadtest.report.distribution_chart import spread, tail_position
 from iam_loadtest.report.dot_chart import DotGroup, DotRow, dot_figure
 from iam_loadtest.report.forest_chart import ticks
-from iam_loadtest.report.palette import Look
+from iam_loadtest.report.palette import CARD, NODE_LINES, Look
 
 from .synthetic import FakeRun, FakeTopology
 
@@ -45,6 +45,23 @@ def test_a_picture_is_as_wide_as_it_is_meant_to_be_and_always_the_same(monkeypat
     assert one == two
     assert one.startswith(b"\x89PNG")
     assert struct.unpack(">I", one[16:20]) == (704,)
+
+
+def test_lines_of_nodes_stand_out_from_both_backgrounds() -> None:
+    """By 3 : 1 or more, as WCAG 2.1 asks of graphics (1.4.11); the dark card is that of the page's style."""
+    for card in (CARD, "#161b22"):
+        assert min(_contrast(colour, card) for colour in NODE_LINES) >= 3
+
+
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted(map(_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_the_tail_of_the_percentile_axis_is_as_long_as_its_middle() -> None:
