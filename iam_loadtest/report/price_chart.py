@@ -46,20 +46,22 @@ def price_figure(title: str, caption: str, points: Sequence[PricePoint], looks: 
 
 def _draw(axes: Axes, point: PricePoint, look: Look) -> PathCollection:
     """The point with its intervals; what the legend shows of it."""
-    share, p95_ms = 100 * (point.stale.value or 0.0), point.p95_ms.value
+    share, p95_ms = 100 * (point.stale.value or 0.0), point.p95_ms.value or 0.0
     face = "none" if point.p95_ms.is_unstable else look.colour
     mark = axes.scatter(
         [share], [p95_ms], s=30, marker=look.marker, facecolors=face, edgecolors=look.colour, zorder=3, clip_on=False
     )
     if point.stale.interval:
-        axes.hlines(p95_ms, *(100 * end for end in point.stale.interval), colors=look.colour, linewidth=1.0)
+        low, high = point.stale.interval
+        axes.hlines(p95_ms, 100 * low, 100 * high, colors=look.colour, linewidth=1.0)
     if point.p95_ms.interval:
         axes.vlines(share, *point.p95_ms.interval, colors=look.colour, linewidth=1.0)
     return mark
 
 
 def _highest_share(point: PricePoint) -> float:
-    return max(point.stale.value or 0.0, *(point.stale.interval or ()))
+    _, highest = point.stale.interval or (0.0, 0.0)
+    return max(point.stale.value or 0.0, highest)
 
 
 def _heights(point: PricePoint) -> tuple[float, ...]:
