@@ -93,6 +93,7 @@ def run(
         click.echo("\n".join(filter(None, (f"Run: {directory}", note))))
     if json_log:
         emit("run_started", directory=str(directory))
+    _require_labs(directory, noun)
     if with_calibration and external is None:
         calibrate_run(directory, noun, quiet or json_log)
     monitor = monitor_for(quiet, json_log, _mean_trial_s(directory, noun))
@@ -101,6 +102,17 @@ def run(
     if json_log:
         emit("run_ended", directory=str(directory), missing=outcome.missing, exit_code=code)
     sys.exit(code)
+
+
+def _require_labs(directory: Path, scenario: Scenario) -> None:
+    """Say at once what a lab needs that this machine lacks, and how to go on."""
+    from iam_loadtest.cli.lab_parts import require_labs  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
+
+    try:
+        require_labs(directory, scenario)
+    except UserError as error:
+        raise UserError(f"{error} Then go on with: {_resume_command(directory)}") from error
 
 
 def _run_trials(

@@ -76,7 +76,8 @@ def require_parts(topology: LabTopology) -> None:
         lacking += [f"the Python package {module}" for module in drivers.values()]
         commands.append(f"pip install 'iam-loadtest[{','.join(drivers)}]'")
     if lacking:
-        raise UserError(f"the lab needs {', '.join(lacking)}; install them, on Debian: {'; '.join(commands)}")
+        them = "it" if len(lacking) == 1 else "them"
+        raise UserError(f"the lab needs {', '.join(lacking)}; install {them}, on Debian: {'; '.join(commands)}")
 
 
 def _programs_of(topology: LabTopology) -> Iterator[str]:

@@ -110,6 +110,19 @@ def test_trials_that_do_not_count_are_exit_code_3(
     assert read_run(newest_run(Path("reports"))).missing == ()
 
 
+def test_what_a_lab_lacks_is_said_before_the_first_trial(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by one failed trial after the other; the command that is printed goes on once it is installed."""
+    scenario.write_text(SCENARIO.replace("provider: embedded", "provider: lab"), encoding="utf-8")
+    monkeypatch.setattr("iam_loadtest.lab.program.find_program", lambda name: None if name == "haproxy" else "/bin/x")
+    called = call(capsys, "run", scenario, "--no-report", "--quiet")
+    assert called.code == 1
+    directory = newest_run(Path("reports"))
+    assert "topologies.one: the lab needs haproxy; install it, on Debian: apt install haproxy. Then go on" in called.err
+    assert len(read_run(directory).missing) == 3
+
+
 def test_an_interrupted_run_is_exit_code_130_and_says_how_to_go_on(
     scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str]
 ) -> None:
