@@ -65,7 +65,8 @@ def lab_iam(topology: LabTopology, directory: Path) -> Iterator[LabIam]:
     write_json(topology_file, topology.model_dump(mode="json", by_alias=True, exclude={"target", "hooks", "faults"}))
     command = [sys.executable, "-m", "iam_loadtest", "lab", "up", str(topology_file), "--port", "0", "--observe"]
     with _place() as base, (directory / LAB_LOG).open("ab") as log:
-        process = start_process([*command, "--directory", str(base)], log, os.environ, directory)
+        environ = {**os.environ, **_passed(topology)}
+        process = start_process([*command, "--directory", str(base)], log, environ, directory)
         try:
             extra_s = topology.frontend.ready_within_s if topology.frontend else 0
             state = _await_ready(process, base, directory / LAB_LOG, _READY_WITHIN_S + extra_s)
@@ -75,6 +76,12 @@ def lab_iam(topology: LabTopology, directory: Path) -> Iterator[LabIam]:
             topology_file.unlink(missing_ok=True)
             _keep_what_tells(base, directory)
             keep_observed(base / OBSERVED_FILE, directory)
+
+
+def _passed(topology: LabTopology) -> dict[str, str]:
+    """What the frontends are to be given, which may be secrets of the scenario, too."""
+    names = topology.frontend.pass_environ if topology.frontend else ()
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from iam_loadtest.results.trial import WindowMarks
 from iam_loadtest.results.trial_clock import TrialClock, machine_us, write_trial_clock
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.lab_iam import LabIam, lab_iam
+from iam_loadtest.runner.trial_run import running_topology
 from iam_loadtest.scenario.topology import LabTopology
 from tests.lab.conftest import skip_where_missing, skip_without_namespaces, wait_until
+from tests.scenario.scenarios import scenario_of
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -83,6 +86,29 @@ def test_what_a_killed_run_left_goes_with_the_next_trial(tmp_path: Path, monkeyp
         pass
     os.close(descriptor)
     assert {path.name for path in tmp_path.glob("iam-lab-trial-*")} == {"iam-lab-trial-held", "iam-lab-trial-other"}
+
+
+def test_a_variable_that_is_passed_reaches_the_lab_though_it_is_a_secret_of_the_scenario(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A realm is made with the secret that the load uses."""
+    monkeypatch.setenv("LAB_TEST_SECRET", "hidden")
+    given: dict[str, str] = {}
+
+    def start(_command: object, _log: object, environ: Mapping[str, str], _directory: object) -> None:
+        given.update(environ)
+        raise TrialFailedError("not today")
+
+    monkeypatch.setattr("iam_loadtest.runner.lab_iam.start_process", start)
+    scenario = scenario_of(
+        topologies={"one": {"provider": "lab", "frontend": {"command": "serve", "pass_environ": ["LAB_TEST_SECRET"]}}},
+        clients={"access": {"id": "me", "secret": "${LAB_TEST_SECRET}"}},
+        steps={"issue": {"grant": "client_credentials", "client": "access"}},
+        workloads={"access": ["issue"]},
+    )
+    with pytest.raises(TrialFailedError, match="not today"), running_topology(scenario, "one", tmp_path):
+        pass
+    assert given["LAB_TEST_SECRET"] == "hidden"
 
 
 def refuse(*_: object) -> LabState:
