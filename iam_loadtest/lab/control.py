@@ -13,7 +13,7 @@ from pathlib import Path
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.lab import kernel
-from iam_loadtest.lab.launch import LOCK_FILE, remove_data
+from iam_loadtest.lab.launch import LOCK_FILE, remove_data, require_own
 from iam_loadtest.lab.process import plain_environment
 from iam_loadtest.results.lab_state import LabState, read_lab_state
 
@@ -36,7 +36,7 @@ def running_lab(base: Path, launcher: int | None = None) -> RunningLab | None:
     """The lab in a directory; None where none is running, whatever an earlier one left there.
 
     Where ``launcher`` is given, one that another process started counts for none. Raises UserError where the lab is one
-    of another version.
+    of another version, or the directory is not this user's alone.
     """
     processes = _processes(base)
     if processes is None or launcher not in (None, processes[0]):
@@ -46,7 +46,10 @@ def running_lab(base: Path, launcher: int | None = None) -> RunningLab | None:
 
 
 def take_down(base: Path) -> bool:
-    """End the lab in a directory and wait for its end; whether there was one. Its version does not matter."""
+    """End the lab in a directory and wait for its end; whether there was one. Its version does not matter.
+
+    Raises UserError where the directory is not this user's alone.
+    """
     processes = _processes(base)
     if processes is None:
         if (base / LOCK_FILE).is_file():
@@ -94,16 +97,24 @@ def _enter(namespaces: Path, node: str) -> None:
         del kinds["user"]
     try:
         for name, kind in kinds.items():
-            kernel.enter(namespaces / name if name != "net" else kernel.NAMED_NETWORKS / node, kind)
-    except FileNotFoundError as error:
-        known = ", ".join(sorted(path.name for path in kernel.NAMED_NETWORKS.iterdir()))
-        raise UserError(f"the lab has no node {node!r}; it has: {known}.") from error
+            kernel.enter(namespaces / name if name != "net" else _network(node), kind)
     except OSError as error:
         raise UserError(f"the lab cannot be entered: {error.strerror}; do it as the user who started it.") from error
 
 
+def _network(node: str) -> Path:
+    """The network of a node, by its name alone; the lab's own mounts must be in sight."""
+    known = {path.name: path for path in kernel.NAMED_NETWORKS.iterdir()}
+    if node not in known:
+        raise UserError(f"the lab has no node {node!r}; it has: {', '.join(sorted(known))}.")
+    return known[node]
+
+
 def _processes(base: Path) -> tuple[int, int] | None:
     """Launcher and supervisor while they run: they hold a lock, which no process id that was used again can fake."""
+    if not os.path.lexists(base):
+        return None
+    require_own(base)
     try:
         descriptor = os.open(base / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -117,11 +117,9 @@ def _held_directory(base: Path) -> Iterator[int]:
     check_place(base)
     try:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
-        facts = base.lstat()
     except OSError as error:
         raise UserError(f"{base}: cannot be made ({error.strerror}); give --directory another one.") from error
-    if not S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
-        raise UserError(f"{base}: is no directory of this user alone; give --directory another one.")
+    require_own(base)
     if any(base.iterdir()) and not (base / LOCK_FILE).is_file():
         raise UserError(f"{base}: holds files that are no lab's; give --directory an empty or a new one.")
     try:
@@ -135,6 +133,16 @@ def _held_directory(base: Path) -> Iterator[int]:
         yield lock
     finally:
         os.close(lock)
+
+
+def require_own(base: Path) -> None:
+    """Raise UserError where others can write what stands there: process ids, and files to be removed.
+
+    The default is below a directory that everybody may write to: whoever comes first could have made it.
+    """
+    facts = base.lstat()
+    if not S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
+        raise UserError(f"{base}: is no directory of this user alone; give --directory another one.")
 
 
 def check_place(base: Path) -> None:
