@@ -13,6 +13,7 @@ import click
 
 from iam_loadtest import __version__
 from iam_loadtest.errors import UserError
+from iam_loadtest.oidc.redact import printable
 
 EXIT_CANNOT = 1
 EXIT_TRIALS = 3
@@ -77,6 +78,7 @@ def main(arguments: list[str] | None = None, **extra: Any) -> None:
         click.echo("Interrupted.", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except UserError as error:
-        click.echo(str(error), err=True)
+        for line in str(error).splitlines():
+            click.echo(printable(line), err=True)
         sys.exit(EXIT_CANNOT)
     sys.exit(code if isinstance(code, int) else 0)

@@ -12,6 +12,7 @@ import click
 from iam_loadtest.cli import EXIT_CANNOT
 from iam_loadtest.cli.hint import shell_command
 from iam_loadtest.cli.options import scenario_argument
+from iam_loadtest.oidc.redact import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,7 @@ def _check_topology(scenario: Scenario, topology: str, directory: Path) -> bool:
                 click.echo(f"{topology}: {issuer}")
                 return _check_workloads(scenario, topology, issuer, directory)
         except TrialFailedError as error:
-            click.echo(f"  failed: {error}", err=True)
+            click.echo(f"  failed: {printable(str(error))}", err=True)
             return False
 
 
@@ -69,7 +70,7 @@ def _check_workloads(scenario: Scenario, topology: str, issuer: str, directory: 
     for row in check_workloads(scenario, topology, issuer, directory):
         all_good = all_good and (row.is_good or not row.is_needed)
         for line in _lines(row, width):
-            click.echo(line)
+            click.echo(printable(line))
     return all_good
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from iam_loadtest.oidc.redact import printable
 from iam_loadtest.results.load_result import ENDING
 from iam_loadtest.units import format_duration
 
@@ -208,7 +209,7 @@ def _name(planned: PlannedTrial) -> str:
 
 def _verdict(trial: Trial) -> str:
     counted = f", {trial.counts.requests} requests" if trial.counts.received is not None else ""
-    reason = f": {trial.reason}" if trial.reason else ""
+    reason = f": {printable(trial.reason)}" if trial.reason else ""
     return f"{trial.id} {trial.status}{counted}{reason}"
 
 

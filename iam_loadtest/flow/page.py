@@ -7,11 +7,11 @@ with a password. Hidden fields are sent back as they came: they hold the CSRF to
 from __future__ import annotations
 
 from typing import Final, NamedTuple
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urljoin, urlsplit
 
 from iam_loadtest.flow.html_form import Form, forms_of
 from iam_loadtest.flow.message import Request, Response
-from iam_loadtest.flow.redirect import origin_of
+from iam_loadtest.flow.redirect import URL_CHARACTERS, origin_of
 from iam_loadtest.oidc.redact import redact
 
 _CONSENTS: Final = ("user_oauth_approval", "accept", "authorize", "approve")
@@ -98,8 +98,10 @@ def code_form(request: Request, response: Response) -> Filled | None:
 
 
 def is_own_page(request: Request, url: str) -> bool:
-    """Whether a page is on the host that was asked, and has its TLS."""
+    """Whether a page is on the host that was asked, and has its TLS; a URL that no request can carry is on no host."""
     asked = origin_of(request.url)
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
     try:
         there = origin_of(url)
     except ValueError:
@@ -134,7 +136,7 @@ def _rank(form: Form) -> int:
 def _action(request: Request, response: Response, form: Form) -> str:
     """Where a form is sent: a password goes to the host that was asked for the page, and not without its TLS."""
     try:
-        url = urljoin(response.url, form.action)
+        url = urljoin(response.url, quote(form.action, safe=URL_CHARACTERS))
         origin_of(url)
     except ValueError:
         raise PageError("a form whose action is no URL") from None

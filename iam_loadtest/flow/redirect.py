@@ -9,6 +9,7 @@ from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 from iam_loadtest.flow.cookie_jar import CookieJar
 from iam_loadtest.flow.message import Request, Response, Visit
+from iam_loadtest.oidc.redact import printable
 from iam_loadtest.results.outcome import Outcome
 
 MAX_REDIRECTS: Final = 10
@@ -17,7 +18,8 @@ _FOLLOWED: Final = frozenset({301, 302, 303, 307, 308})
 _KEEPS_METHOD: Final = frozenset({307, 308})
 _OF_A_BODY: Final = frozenset({"content-type", "content-length"})
 _OF_ONE_ORIGIN: Final = frozenset({"authorization", "cookie"})
-_URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~"
+URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~"
+"""What a browser leaves as it is; the rest of a URL that a server wrote it encodes."""
 _METADATA: Final = frozenset({"fd00:ec2::254", "100.100.100.200"})
 """Where clouds answer with credentials, beside the link-local addresses."""
 
@@ -79,7 +81,7 @@ def origin_of(url: str) -> Origin:
 
 def without_secrets(location: str) -> str:
     """Where a redirect leads, without what may be secret in it."""
-    return location.partition("?")[0].partition("#")[0].rpartition("@")[2][:200] or "nowhere"
+    return printable(location.partition("?")[0].partition("#")[0].rpartition("@")[2][:200]) or "nowhere"
 
 
 def is_forbidden(address: str) -> bool:
@@ -102,7 +104,7 @@ def _target(base: str, location: str) -> str:
     if not location:
         raise RedirectRefusedError("a redirect without a Location")
     try:
-        url = urldefrag(urljoin(base, quote(location.encode("latin-1", "replace"), safe=_URL_CHARACTERS))).url
+        url = urldefrag(urljoin(base, quote(location.encode("latin-1", "replace"), safe=URL_CHARACTERS))).url
         split, (scheme, host, port) = urlsplit(url), origin_of(url)
         host.encode("idna")  # a label that is empty or too long: no resolver and no TLS takes it
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,12 @@ from urllib.parse import SplitResult, urlsplit
 
 _AUTHENTICATED = ("token", "introspection", "revocation")
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_MAX_SHOWN = 200
+_NAME = re.compile(r"[!-~]{1,100}")
+"""Of a grant or a method, as registries have them; anything else is not one and is not repeated to anybody."""
+_URL = re.compile(r"[!-~]{1,2000}")
+"""RFC 3986 has no other characters in a URL; what is in the path stands in a request's first line and in messages."""
 
 _WHERE_MEANT = "where that is meant, name target.token_endpoint, which needs no discovery"
 _OF_TOKENS = "id_token_signing_alg_values_supported"
@@ -67,7 +74,7 @@ def parse_discovery(document: object, issuer: str) -> Endpoints:
     named = document.get("issuer")
     if not isinstance(named, str) or named.rstrip("/") != issuer.rstrip("/"):
         raise DiscoveryError(
-            f"the discovery document is of issuer {named!r}; if that one is meant, write it as the issuer"
+            f"the discovery document is of issuer {_shown(named)}; if that one is meant, write it as the issuer"
         )
     _refuse_unsigned(document)
     return Endpoints(
@@ -102,7 +109,11 @@ def _algorithms(document: Mapping[str, Any], key: str) -> list[str]:
 
 def _texts(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
     found = document.get(key)
-    return tuple(name for name in found if isinstance(name, str)) if isinstance(found, list) else ()
+    return tuple(filter(_is_name, found)) if isinstance(found, list) else ()
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
 def _required(document: Mapping[str, Any], key: str) -> str:
@@ -124,14 +135,20 @@ def _aliases(aliases: object) -> Iterator[tuple[str, str]]:
 
 
 def _same_origin(url: str, key: str, issuer: str) -> str:
-    there, here = _split(url), urlsplit(issuer)
+    there, here = _split(url) if _URL.fullmatch(url) else None, urlsplit(issuer)
     if there is None or there.scheme not in {"http", "https"} or not there.hostname or there.username is not None:
-        raise DiscoveryError(f"{key} is {url!r}, which is no http or https URL")
+        raise DiscoveryError(f"{key} is {_shown(url)}, which is no http or https URL")
     if here.scheme == "https" and there.scheme != "https":
-        raise DiscoveryError(f"{key} is {url!r}: http, where the issuer is https; tell the IAM its public URL")
+        raise DiscoveryError(f"{key} is {_shown(url)}: http, where the issuer is https; tell the IAM its public URL")
     if there.hostname != here.hostname:
         raise DiscoveryError(f"{key} is on host {there.hostname!r}, the issuer on {here.hostname!r}; {_WHERE_MEANT}")
     return url
+
+
+def _shown(value: object) -> str:
+    """A value of the document in a message, without what a terminal would take for a command."""
+    text = ascii(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def _split(url: str) -> SplitResult | None:

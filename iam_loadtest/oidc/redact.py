@@ -8,12 +8,15 @@ from functools import lru_cache
 MAX_TEXT = 160
 MAX_LINE = 500
 # Each pattern starts where a word starts, so that a long text is read once, not once per letter.
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_RUN = re.compile(r"(?<![A-Za-z0-9_.-])[A-Za-z0-9_.-]++")
 _DOTTED = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*")
 _UUID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
 _CREDENTIAL = re.compile(
-    r"(?i)\b(client_secret|password|access_token|refresh_token|subject_token|code|assertion)=[^\s&\"']+"
+    r"(?i)\b((?:client_)?(?:secret|assertion)|password|(?:(?:access|refresh|subject|actor|id)_)?token(?:_hint)?"
+    r"|(?:device_|user_|session_)?code(?:_verifier)?)=[^\s&\"']+"
 )
+_HEADER = re.compile(r"(?i)\b(bearer|basic) [A-Za-z0-9+/=._~-]{16,}")
+_LOGIN = re.compile(r"(?i)\b([a-z][a-z+]{1,11}://)[^\s/@\"'<>]+@")
 _VALUE = re.compile(r"(?i)\b(for value) [^\s<]\S*")
 _TIME = re.compile(
     r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)?|\b\d\d:\d\d:\d\d\b"
@@ -39,8 +42,7 @@ def redact(text: str) -> str:
 
     Equal failures give equal texts, so that they can be grouped; error numbers of up to four digits stay.
     """
-    text = " ".join(text[: 32 * MAX_TEXT].split())
-    return _redact(_JWT.sub("<token>", text))
+    return _redact(_without_jwts(" ".join(printable(text[: 32 * MAX_TEXT]).split())))
 
 
 def one_line(text: str) -> str:
@@ -48,9 +50,14 @@ def one_line(text: str) -> str:
 
     Names of hosts, files and variables stay: they say what to do.
     """
-    printable = "".join(letter if letter.isprintable() else " " for letter in text[: 8 * MAX_LINE])
-    line = _CREDENTIAL.sub(_secret, _JWT.sub("<token>", " ".join(printable.split())))
+    line = _without_jwts(" ".join(printable(text[: 8 * MAX_LINE]).split()))
+    line = _HEADER.sub(r"\1 <secret>", _LOGIN.sub(r"\1<secret>@", _CREDENTIAL.sub(_secret, line)))
     return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """The text with a space for what a terminal could take for a command: codes that move, colour or rename it."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 @lru_cache(maxsize=500)
@@ -67,6 +74,22 @@ def _redact(text: str) -> str:
     text = _DURATION.sub(lambda match: f"<n>{match[1]}{match[2]}", text)
     text = _OPAQUE.sub(_letters, _LONG.sub(_long_word, text))
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+def _without_jwts(text: str) -> str:
+    return _RUN.sub(_without_jwt, text) if "eyJ" in text else text
+
+
+def _without_jwt(match: re.Match[str]) -> str:
+    """A run of dotted words with its signed (three parts) or encrypted (five parts) JWTs replaced."""
+    parts, kept, at = match[0].split("."), [], 0
+    while at < len(parts):
+        before, _, head = parts[at].partition("eyJ")
+        left = len(parts) - at
+        is_jwt = bool(head and left > 2 and parts[at + 1])
+        kept.append(f"{before}<token>" if is_jwt else parts[at])
+        at += (5 if left > 4 else 3) if is_jwt else 1
+    return ".".join(kept)
 
 
 def _secret(match: re.Match[str]) -> str:

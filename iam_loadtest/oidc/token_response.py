@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import orjson
 
 MAX_BODY_BYTES = 1 << 20
+MAX_DESCRIPTION = 1 << 14
+"""Characters of an error's description that are looked at: room for a token that a server repeats, and no more."""
 
 
 class TokenResponseError(ValueError):
@@ -55,8 +57,12 @@ def parse_error(body: bytes) -> OAuthError:
         document = json_object(body)
     except TokenResponseError:
         return OAuthError()
-    error, description = document.get("error"), document.get("error_description")
-    return OAuthError(error if isinstance(error, str) else "", description if isinstance(description, str) else "")
+    return OAuthError(_text(document, "error"), _text(document, "error_description"))
+
+
+def _text(document: dict[str, Any], key: str) -> str:
+    value = document.get(key)
+    return value[:MAX_DESCRIPTION] if isinstance(value, str) else ""
 
 
 def lifetime_s(body: bytes) -> float | None:

@@ -112,7 +112,13 @@ def test_pages_without_end_end() -> None:
     assert len(sent) == 1 + 1 + MAX_PAGES + 1
 
 
-@pytest.mark.parametrize("uri", ["https://evil.example/device", "http://iam.example/device", "https://[iam/", "device"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("https://evil.example/device", "http://iam.example/device", "https://[iam/", "device"),
+        *("https://iam.example/device HTTP/1.1", "https://iam.example/\x1b[2J", "https://iam.example/\r\nX: y"),
+    ],
+)
 def test_a_page_elsewhere_gets_no_password(uri: str) -> None:
     with pytest.raises(BadAnswerError, match="verification_uri is on another host, or without TLS"):
         walked(LOGIN, codes={**CODES, "verification_uri": uri})

@@ -143,6 +143,12 @@ def test_a_code_comes_back_with_the_state_that_was_sent() -> None:
     assert "c0de" not in repr(judgement)
 
 
+def test_an_action_is_encoded_as_a_browser_would() -> None:
+    """It stands in the first line of a request."""
+    form = filled(INDIGO.replace('action="/login"', 'action="/login?a=b c&amp;d=\x1b\u00e9%20"'))
+    assert form.url == f"{BASE}/login?a=b%20c&d=%1B%C3%A9%20"
+
+
 @pytest.mark.parametrize(
     ("action", "shown_by"),
     [

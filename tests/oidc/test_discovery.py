@@ -38,6 +38,9 @@ def test_endpoints_are_read_and_missing_ones_are_none() -> None:
         (document(token_endpoint="https://[iam.example/token"), "which is no http or https URL"),
         (document(token_endpoint="https://iam.example:99999/token"), "which is no http or https URL"),
         (document(token_endpoint="https://user:word@iam.example/token"), "which is no http or https URL"),
+        (document(token_endpoint="https://iam.example/token HTTP/1.1"), "which is no http or https URL"),
+        (document(token_endpoint="https://iam.example/token\r\nX: y"), r"token\\r\\nX: y', which is no http"),
+        (document(token_endpoint="https://iam.example/\x1b[2J"), r"'https://iam.example/\\x1b\[2J', which is no http"),
         (document(jwks_uri="https://evil.example/jwk"), "jwks_uri is on host 'evil.example'"),
         (document(introspection_endpoint=7), "has no introspection_endpoint"),
         (
@@ -68,3 +71,19 @@ def test_aliases_for_certificates_are_kept_as_they_are_and_checked_when_somebody
     with pytest.raises(DiscoveryError, match=r"mtls_endpoint_aliases\.revocation_endpoint is 'http://x/'"):
         endpoints.for_mutual_tls()
     assert parse_discovery(document(mtls_endpoint_aliases=["odd"]), ISSUER).for_mutual_tls().token == ISSUER + "token"
+
+
+def test_a_long_value_is_not_repeated_as_a_whole() -> None:
+    with pytest.raises(DiscoveryError) as refused:
+        parse_discovery(document(issuer="x" * 1_000_000), ISSUER)
+    assert len(str(refused.value)) < 400
+
+
+def test_what_is_no_name_of_a_method_or_grant_is_left_out() -> None:
+    """They are shown to people as the server writes them."""
+    offered = ["client_secret_basic", "\x1b]0;owned\x07", "two words", "x" * 1000, 7]
+    endpoints = parse_discovery(
+        document(token_endpoint_auth_methods_supported=offered, grant_types_supported=["password", "a\nb"]), ISSUER
+    )
+    assert endpoints.auth_methods == ("client_secret_basic",)
+    assert endpoints.grants == ("password",)

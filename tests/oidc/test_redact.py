@@ -1,10 +1,12 @@
 """Texts of servers without tokens and without what is unique."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iam_loadtest.oidc.redact import MAX_TEXT, redact
+from iam_loadtest.oidc.redact import MAX_LINE, MAX_TEXT, one_line, redact
 
 JWT = "eyJraWQiOiJyc2ExIiwiYWxnIjoiUlMyNTYifQ.eyJzdWIiOiI4MGU1ZmI4ZC1iN2M4In0.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
 
@@ -68,9 +70,62 @@ def test_redacting_twice_changes_nothing_more(words: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["a", "a_", "1", "a.", "abcdefg.", "password=", "1.", "[", "1-", "a-1.", "id ", "https://", "for value ", "12:"],
+    [
+        "eyJ",
+        "eyJa.",
+        "a",
+        "a_",
+        "1",
+        "a.",
+        "abcdefg.",
+        "password=",
+        "1.",
+        "[",
+        "1-",
+        "a-1.",
+        "id ",
+        "https://",
+        "for value ",
+        "12:",
+    ],
 )
 def test_a_long_hostile_text_is_read_once_not_once_per_letter(unit: str) -> None:
     """Quadratic patterns would need minutes here, and block every user of the process."""
     for _ in range(20):
         assert len(redact(unit * (20_000 // len(unit)))) <= MAX_TEXT
+        assert len(one_line(unit * (20_000 // len(unit)))) <= MAX_LINE
+
+
+HOSTILE = "bad\x1b]0;owned\x07 \x9b31m\u202ereversed\x7f"
+
+
+@pytest.mark.parametrize("clean", [redact, one_line])
+def test_a_server_cannot_speak_to_the_terminal(clean: Callable[[str], str]) -> None:
+    """Escape sequences, eight-bit ones too, and marks that turn the direction of text."""
+    assert clean(HOSTILE) == "bad ]0;owned 31m reversed"
+
+
+@given(st.text(max_size=2000))
+def test_what_is_left_can_be_printed(text: str) -> None:
+    assert redact(text).isprintable()
+    assert one_line(text).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"a.b.x_{JWT} was", "a.b.x_<token> was"),
+        ("JWE eyJhbGci.a1.b2.c3.d4 gone", "JWE <token> gone"),
+        ("Authorization: Bearer abcdef0123456789abc", "Authorization: Bearer <secret>"),
+        ("authorization: basic bWU6aHVudGVyMjEyMw==", "authorization: basic <secret>"),
+        ("Basic authentication failed", "Basic authentication failed"),
+        ("no way to http://me:hunter2@proxy.example:3128", "no way to http://<secret>@proxy.example:3128"),
+        (
+            "device_code=a client_assertion=b token=c code_verifier=d",
+            "device_code=<secret> client_assertion=<secret> token=<secret> code_verifier=<secret>",
+        ),
+        ("error_code=1213 status=500", "error_code=1213 status=500"),
+    ],
+)
+def test_a_message_for_people_keeps_hosts_and_loses_what_proves_somebody(text: str, expected: str) -> None:
+    assert one_line(text) == expected
