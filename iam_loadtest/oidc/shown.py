@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote_plus, urlsplit
+
+import orjson
 
 from iam_loadtest.oidc.redact import redact
 
@@ -33,7 +34,7 @@ def shown_request(method: str, url: str, headers: Mapping[str, str], body: bytes
 def shown_answer(status: int, body: bytes) -> str:
     """An answer in one line: the members of its object, with values where they are no secret; else its size."""
     try:
-        document = json.loads(body)
+        document = orjson.loads(body)
     except ValueError:
         document = None
     if isinstance(document, dict) and document:

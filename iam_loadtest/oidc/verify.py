@@ -47,7 +47,7 @@ class KeySet:
                 leeway=LEEWAY_S,
                 options={"verify_aud": bool(audience), "require": ["exp", "iss"]},
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:  # whatever a server can write
             raise BadTokenError(_sendable(f"{type(error).__name__}: {error}")) from error
 
     def _key_of(self, token: str) -> jwt.PyJWK:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import orjson
 
 from iam_loadtest.flow.answer import Answer
 from iam_loadtest.flow.chain import chain, drive
@@ -31,6 +32,7 @@ from iam_loadtest.units import format_duration
 
 _POLL_S = 0.2
 _HEALTH_TRY_S = 5.0
+_LONGEST_S = 100 * 365 * 86_400
 _PATIENT_S = 5.0
 _OF_REPLICATION = (Outcome.STALE_READ, Outcome.WRITE_CONFLICT)
 
@@ -218,9 +220,10 @@ def failed_step(checked: list[CheckedStep]) -> str | None:
 
 def _json(url: str, body: bytes, content_type: str) -> Any:
     with suppress(ValueError):
-        return json.loads(body)
+        return orjson.loads(body)
     raise TrialFailedError(f"GET {url}: the answer is not JSON ({redact(content_type)}); is this the issuer?")
 
 
-def _lifetime(expires_at: float) -> str:
-    return format_duration(max(expires_at - time.time(), 0))
+def _lifetime(expires_at: float | str) -> str:
+    """A server may write a number as text, or one that no clock reaches."""
+    return format_duration(min(max(float(expires_at) - time.time(), 0), _LONGEST_S))

@@ -55,6 +55,8 @@ def test_a_query_is_shown_like_a_form() -> None:
         (b'{"keys": [1]}', "keys"),
         (b"<html>", "6 bytes"),
         (b"[1]", "3 bytes"),
+        (b"[" * 200_000, "200,000 bytes"),
+        (b'{"scope": "a\\u001b[2Jb"}', "scope=a [2Jb"),
         (b"", "no body"),
     ],
 )

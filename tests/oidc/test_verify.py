@@ -100,3 +100,17 @@ def test_what_is_said_of_a_bad_token_can_be_sent(header: dict[str, Any]) -> None
 )
 def test_an_odd_key_is_left_out_and_the_others_are_used(odd: dict[str, Any]) -> None:
     assert len(KeySet({"keys": [odd, *SET["keys"]]})) == 1
+
+
+@pytest.mark.parametrize("claims", ["[" * 100_000, '{"exp": Infinity, "iss": "x"}', '{"exp": [1], "iss": "x"}', "7"])
+def test_claims_that_are_none_are_a_bad_token_and_no_crash(claims: str) -> None:
+    """Signed by the right key: whatever a server writes there, the trial gets its reason."""
+    signed = jwt.api_jws.encode(claims.encode(), KEY, "RS256", {"kid": "k1"})
+    with pytest.raises(BadTokenError):
+        verify_access_token(signed, SET, ISSUER)
+
+
+def test_a_token_is_verified_by_the_algorithm_of_its_key_alone() -> None:
+    """The key is one for RS256; RS512 is on the list of those allowed, and still is not this key's."""
+    with pytest.raises(BadTokenError):
+        verify_access_token(token(algorithm="RS512"), SET, ISSUER)

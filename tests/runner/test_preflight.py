@@ -123,6 +123,10 @@ OVERSIZED = document({"issuer": "http://iam/", "padding": "x" * (1 << 20)})
         (text(200, "<html>Log in</html>", "text/html"), "the answer is not JSON (text/html); is this the issuer?"),
         (text(200, "{garbage", "application/json"), "the answer is not JSON (application/json); is this the issuer?"),
         (text(200, ""), "the answer is not JSON (text/plain); is this the issuer?"),
+        (
+            text(200, "[" * 200_000, "application/json"),
+            "the answer is not JSON (application/json); is this the issuer?",
+        ),
         (document([1, 2]), "the discovery document is not a JSON object."),
         (document({}), "the discovery document is of issuer None; if that one is meant, write it as the issuer."),
         (text(404, "no"), "status 404; the issuer may be written wrongly (Keycloak's is https://HOST/realms/NAME)."),
@@ -133,7 +137,7 @@ OVERSIZED = document({"issuer": "http://iam/", "padding": "x" * (1 << 20)})
         (OVERSIZED, "the answer is larger than 1048576 bytes; is this the issuer?"),
         (cut_short, "the connection ended before the answer was complete."),
     ],
-    ids=["html", "garbage", "empty", "list", "no issuer", "404", "redirect", "oversized", "cut short"],
+    ids=["html", "garbage", "empty", "too deep", "list", "no issuer", "404", "redirect", "oversized", "cut short"],
 )
 def test_a_wrong_discovery_document_ends_the_trial_with_its_reason(server: Server, answer: Answer, reason: str) -> None:
     """HTML, garbage, redirects and the like are no discovery document."""
@@ -304,6 +308,15 @@ def test_a_right_token_is_verified(server: Server, key: rsa.RSAPrivateKey) -> No
     server.answers["/jwk"] = document(key_set(key))
     claims = {"iss": server.url, "exp": time.time() + 3600}
     assert verified(server, claims, key).startswith("signature, issuer and expiry are right; lives ")
+
+
+@pytest.mark.parametrize("expires_at", ["4102444800", 1e300])
+def test_an_expiry_that_is_a_text_or_never_comes_is_no_crash(
+    server: Server, key: rsa.RSAPrivateKey, expires_at: object
+) -> None:
+    """PyJWT takes both."""
+    server.answers["/jwk"] = document(key_set(key))
+    assert "; lives " in verified(server, {"iss": server.url, "exp": expires_at}, key)
 
 
 @pytest.mark.parametrize("fault", ["other issuer", "expired", "other key", "unknown kid"])
