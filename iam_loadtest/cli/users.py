@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iam_loadtest.cli.options import counted, scenario_argument
+from iam_loadtest.oidc.redact import printable
 
 if TYPE_CHECKING:
     from iam_loadtest.runner.directory import Directory
@@ -116,7 +117,7 @@ def clean(dry_run: bool, yes: bool, **admin: Any) -> None:
     click.echo(f"{found} at {admin['issuer']} carry the marker {admin['marker']!r}.")
     names = [one.name for one in (*marked_users, *marked_clients)]
     for name in names[:_SHOWN]:
-        click.echo(f"  {name}")
+        click.echo(f"  {printable(name)}")
     if len(names) > _SHOWN:
         click.echo(f"  and {len(names) - _SHOWN} more")
     if dry_run or not (marked_users or marked_clients):
@@ -215,8 +216,11 @@ def _say(text: str) -> None:
 
 def _directory(issuer: str, admin_token: str, marker: str, provider: str | None, ca_bundle: str | None) -> Directory:
     from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
-    from iam_loadtest.runner.admin import open_directory  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.runner.admin import checked_url, open_directory  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.scenario.exposure import goes_in_clear  # noqa: PLC0415  not needed for --help
 
     if not marker.isascii() or not marker.replace("-", "").replace("_", "").isalnum():
         raise UserError(f"--marker {marker!r}: must be letters, digits, - and _.")
+    if goes_in_clear(checked_url(issuer)):
+        _say(f"Warning: {issuer} is http: the admin token, passwords and secrets cross the network in clear.")
     return open_directory(issuer, admin_token, marker, provider, ca_bundle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from pathlib import Path
 from threading import local
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
+
+import orjson
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.oidc.redact import redact
@@ -86,7 +87,7 @@ class AdminApi:
         content: dict[str, Any] = {"headers": headers}
         if body is not None:
             headers["Content-Type"] = content_type
-            content["data"] = json.dumps(body).encode()
+            content["data"] = orjson.dumps(body)
         try:
             answer, text = self._client().fetch(method, self._base + path, **content)
         except TRANSPORT_ERRORS as error:
@@ -111,7 +112,7 @@ class AdminApi:
         if len(text) > MAX_BODY_BYTES:
             raise UserError(f"{where}: the answer is larger than {MAX_BODY_BYTES} bytes.")
         try:
-            return json.loads(text) if text.strip() else None
+            return orjson.loads(text) if text.strip() else None
         except ValueError as error:
             raise UserError(f"{where}: the answer is not JSON.") from error
 
@@ -215,11 +216,11 @@ class Keycloak(Directory):
 
     def remove_user(self, user: Found) -> None:
         """Its sessions go with it."""
-        self._api.call("DELETE", f"/users/{user.key}")
+        self._api.call("DELETE", f"/users/{_segment(user)}")
 
     def remove_client(self, client: Found) -> None:
         """By its internal id."""
-        self._api.call("DELETE", f"/clients/{client.key}")
+        self._api.call("DELETE", f"/clients/{_segment(client)}")
 
     def _users(self) -> Iterator[Found]:
         for one in self._pages(f"/users?briefRepresentation=true&exact=true&lastName={quote(self._marker)}"):
@@ -289,11 +290,11 @@ class IndigoIam(Directory):
 
     def remove_user(self, user: Found) -> None:
         """Its tokens go with it."""
-        self._api.call("DELETE", f"/scim/Users/{user.key}")
+        self._api.call("DELETE", f"/scim/Users/{_segment(user)}")
 
     def remove_client(self, client: Found) -> None:
         """Its tokens go with it."""
-        self._api.call("DELETE", f"/iam/api/clients/{client.key}")
+        self._api.call("DELETE", f"/iam/api/clients/{_segment(client)}")
 
     def _users(self) -> Iterator[Found]:
         for one in self._pages("/scim/Users"):
@@ -321,6 +322,13 @@ _GRANT_TYPES: Final = {
     "token_exchange": "urn:ietf:params:oauth:grant-type:token-exchange",
     "device_code": "urn:ietf:params:oauth:grant-type:device_code",
 }
+
+
+def _segment(found: Found) -> str:
+    """The part of a path that addresses it: a name such as ``a/../b`` must not address another one."""
+    if found.key in {"", ".", "..", "None"}:
+        raise UserError(f"{found.name!a} has no id that it could be addressed by; remove it by hand.")
+    return quote(found.key, safe="")
 
 
 def _email(username: str) -> str:

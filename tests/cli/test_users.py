@@ -238,6 +238,25 @@ def test_nothing_is_removed_where_nobody_says_yes(
     assert (refused.code, refused.out.endswith("Nothing was removed.\n")) == (0, True)
 
 
+def test_a_name_with_a_path_in_it_removes_itself_and_no_other(users: Callable[..., Called]) -> None:
+    """INDIGO IAM addresses clients by their names. A code for the terminal in a name reaches no terminal."""
+    with fake_indigo() as (iam, issuer):
+        for name, marked in (("precious", "Person"), ("lt/../precious", MARKED), ("lt\x1b[2J?x#y", MARKED)):
+            iam.clients[name] = {"client_id": name, "client_description": marked}
+        done = users("clean", issuer, "--yes")
+        assert (done.code, set(iam.clients)) == (0, {"precious"})
+        assert "\x1b" not in done.out
+
+
+def test_a_name_that_addresses_no_single_client_is_left_to_people(users: Callable[..., Called]) -> None:
+    """Its address would be that of all clients."""
+    with fake_indigo() as (iam, issuer):
+        iam.clients["."] = {"client_id": ".", "client_description": MARKED}
+        refused = users("clean", issuer, "--yes")
+    assert (refused.code, set(iam.clients)) == (1, {"."})
+    assert "'.' has no id that it could be addressed by; remove it by hand." in refused.err
+
+
 def test_an_issuer_that_leads_elsewhere_gets_no_admin_token(users: Callable[..., Called], tmp_path: Path) -> None:
     with hostile_issuer("another-host", tmp_path) as hostile:
         options = ("--ca-bundle", hostile.ca_bundle, "--count", 1, "--provider", "indigo-iam")

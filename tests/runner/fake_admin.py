@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler
 from itertools import count
 from threading import Lock
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.runner.servers import DISCOVERY, Answer, Server, document, serving, text
 
@@ -54,7 +54,7 @@ class FakeAdmin(dict[str, Answer]):
         split = urlsplit(request.path)
         for pattern, things, name in self.places():
             if found := re.fullmatch(pattern + "(/.+)?", split.path):
-                key = (found[1] or "")[1:]
+                key = unquote((found[1] or "")[1:])
                 if request.command == "DELETE":
                     return text(204, "") if things.pop(key, None) else text(404, "no")
                 if request.command == "POST":
