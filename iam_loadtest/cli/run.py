@@ -86,6 +86,7 @@ def run(
     if external is not None:
         external.require_port()
     directory, noun = _open_run(scenario, resume, reports, only, quick, overrides_of(**load), workers_external)
+    _warn_of_exposed_secrets(directory, noun)
     if external is not None:
         _announce_workers(external, noun, quiet, json_log)
     if not (quiet or json_log):
@@ -169,6 +170,19 @@ def _mean_trial_s(directory: Path, noun: Scenario) -> float:
 
     planned = read_run(directory).info.plan
     return make_plan(noun).expected_s(planned) / len(planned)
+
+
+def _warn_of_exposed_secrets(directory: Path, scenario: Scenario) -> None:
+    """Say what others can have of the secrets; topologies that are built here are private."""
+    from iam_loadtest.results.run import read_run  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.scenario.exposure import exposures  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.scenario.topology import UrlTopology  # noqa: PLC0415  not needed for --help
+
+    files = Path(read_run(directory).info.source).parent
+    there = {name: noun.issuer for name, noun in scenario.topologies.items() if isinstance(noun, UrlTopology)}
+    found = [one for name, issuer in there.items() for one in exposures(scenario, name, issuer, files)]
+    for one in dict.fromkeys(found):
+        click.echo(f"Warning: {one.problem}; {one.remedy}.", err=True)
 
 
 def _announce_workers(external: ExternalWorkers, scenario: Scenario, quiet: bool, json_log: bool) -> None:

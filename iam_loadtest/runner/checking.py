@@ -19,6 +19,7 @@ from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.runner.cause import Cause, Refusal, clock_cause, likely_cause
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.preflight import CheckedStep, Preflight
+from iam_loadtest.scenario.exposure import exposures
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.step import Step
 from iam_loadtest.scenario.target import Target
@@ -59,6 +60,9 @@ def check_workloads(scenario: Scenario, topology: str, issuer: str, directory: P
         clock = clock_cause(preflight.skew_s)
         if clock is not None:
             yield CheckedRow(ISSUER, "clock", clock.cause, is_good=False, cause=clock, is_needed=False)
+        for one in exposures(scenario, topology, issuer, directory):
+            cause = Cause(one.problem, one.remedy)
+            yield CheckedRow(ISSUER, "secrets", one.problem, is_good=False, cause=cause, is_needed=False)
         tried = dict.fromkeys(chain for name in scenario.tried_workloads for chain in scenario.chains_of(name))
         walk = _Walk(scenario, topology, endpoints, preflight, directory)
         introspects = endpoints.introspection is not None

@@ -160,3 +160,38 @@ def test_a_token_endpoint_elsewhere_gets_no_secret(tmp_path: Path, capsys: pytes
         called = call(capsys, "check", scenario(tmp_path, server.url), "--only", "there")
     assert called.code == 1
     assert "token_endpoint is on host 'localhost', the issuer on '127.0.0.1'; where that is meant, name" in called.err
+
+
+def test_a_server_cannot_speak_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever stands in its answers, names of members among it."""
+    hostile = {
+        "error": "no\x1b]0;owned\x07",
+        "error_description": "\x9b2J\u202eno",
+        "\x1b[31mred": "x",
+        "scope": "\x1bc",
+    }
+    with serving() as server:
+        server.answers[DISCOVERY] = document(
+            server.discovery(token_endpoint_auth_methods_supported=["client_secret_post", "\x1b[2J"])
+        )
+        server.answers["/token"] = document(hostile, 401)
+        called = call(capsys, "check", scenario(tmp_path, server.url), "--only", "there")
+    assert called.code == 1
+    assert "refused" in called.out
+    assert all(line.isprintable() for line in (called.out + called.err).splitlines())
+
+
+def test_a_secret_that_others_may_read_is_said_and_is_no_failure(
+    issuer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The check says it before anything is sent."""
+    (tmp_path / "client.secret").write_text("secret")
+    (tmp_path / "client.secret").chmod(0o644)
+    path = scenario(tmp_path, issuer)
+    path.write_text(path.read_text().replace('"secret"', "{file: client.secret}"), encoding="utf-8")
+    called = call(capsys, "check", path, "--only", "there")
+    assert called.code == 0
+    said, _, remedy = called.out.splitlines()[2:5]
+    assert said.split()[:2] == ["issuer", "secrets"]
+    assert said.endswith(f"{tmp_path / 'client.secret'} holds secrets, and other users may read it")
+    assert remedy.split(maxsplit=1) == ["remedy", "chmod 600 client.secret"]

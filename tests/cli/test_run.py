@@ -97,6 +97,31 @@ def test_a_run_that_went_well_is_exit_code_0(
     assert read_run(directory).missing == ()
 
 
+@pytest.mark.usefixtures("statuses")
+def test_secrets_that_others_can_have_are_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two topologies over http; a quiet run says it too, beside its output."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MY_SECRET", "hunter2")
+    there = "{provider: url, issuer: 'http://iam.example.org/'}"
+    Path("mine.yaml").write_text(f"""\
+name: mine
+topologies: {{one: {there}, two: {there}}}
+clients: {{access: {{id: a, secret: "${{MY_SECRET}}"}}}}
+users: {{}}
+steps: {{issue: {{grant: client_credentials, client: access}}}}
+workloads: {{access: [issue]}}
+load: {{users: 5, duration: 10s, trials: 1, rest: 0s}}
+""")
+    called = call(capsys, "run", "mine.yaml", "--no-report", "--quiet")
+    assert called.code == 0
+    assert called.err == (
+        "Warning: http://iam.example.org/ is http: secrets and tokens cross the network in clear; use https, "
+        "or a tunnel.\n"
+    )
+
+
 @pytest.mark.parametrize("status", [TrialStatus.FAILED, TrialStatus.INVALID])
 def test_trials_that_do_not_count_are_exit_code_3(
     scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str], status: TrialStatus
