@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from iam_loadtest.oidc.grant import Grant
 from iam_loadtest.oidc.throwaway_key import throwaway_key
 from iam_loadtest.results.json_file import read_json, write_json, write_text
 from iam_loadtest.results.run import read_run, write_run_info
+from iam_loadtest.runner.environment import without_secrets
 from iam_loadtest.runner.process import Process, end_processes, start_process
 from iam_loadtest.scenario.client import Client
 from iam_loadtest.scenario.load_file import parse_scenario
@@ -85,7 +85,10 @@ def calibrate(scenario: Scenario, seconds: float, workload: str | None = None) -
         raise UserError(f"workload {name} asks for more than tokens, which is all that the null token server gives.")
     first = next(iter(scenario.topologies.values()))
     tls = isinstance(first, UrlTopology) and first.issuer.startswith("https:")
-    with tempfile.TemporaryDirectory(prefix="iam-loadtest-") as scratch, _null_iam(Path(scratch), tls) as issuer:
+    with (
+        tempfile.TemporaryDirectory(prefix="iam-loadtest-") as scratch,
+        _null_iam(scenario, Path(scratch), tls) as issuer,
+    ):
         found = _measure(scenario, TrialSpec("", scratch, "null", name, issuer, scratch), seconds, tls)
     p50_ms, p95_ms = (percentile_us(found["floor_us"], percent) / 1000 for percent in (50, 95))
     return Calibration(round(found["requests"] / found["cpu_s"]), p50_ms, p95_ms, name, seconds, tls)
@@ -112,7 +115,7 @@ def _measure(scenario: Scenario, spec: TrialSpec, seconds: float, tls: bool) -> 
     write_json(directory / _SCENARIO_FILE, _document(scenario, spec, tls))
     write_trial_spec(directory / _SPEC_FILE, replace(spec, scenario_file=str(directory / _SCENARIO_FILE)))
     command = [sys.executable, "-m", "iam_loadtest.load.calibrating", str(seconds)]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    environ = {name: value for name, value in without_secrets(scenario).items() if not name.startswith("LOCUST_")}
     environ[TRIAL_SPEC_VARIABLE] = str(directory / _SPEC_FILE)
     with (directory / _OWN_LOG_FILE).open("wb") as log:
         process = start_process(command, log, environ, directory)
@@ -174,14 +177,14 @@ def _key_file(algorithm: str | None) -> str:
 
 
 @contextmanager
-def _null_iam(directory: Path, tls: bool) -> Iterator[str]:
+def _null_iam(scenario: Scenario, directory: Path, tls: bool) -> Iterator[str]:
     """The issuer of a null token server while the block runs."""
     ready_file = directory / _READY_FILE
     command = [sys.executable, "-m", "iam_loadtest", "null-iam", "--port", "0", "--ready-file", str(ready_file)]
     if tls:
         command += ["--tls", str(directory / _CERTIFICATE_FILE)]
     with (directory / _LOG_FILE).open("wb") as log:
-        process = start_process(command, log, os.environ, directory)
+        process = start_process(command, log, without_secrets(scenario), directory)
         try:
             _await_file(process, ready_file, _READY_WITHIN_S, "the null token server", log.name)
             yield str(json.loads(ready_file.read_text(encoding="utf-8"))["issuer"])

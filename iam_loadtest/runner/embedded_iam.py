@@ -68,7 +68,9 @@ class EmbeddedIam:
 
 def _count(issuer: str, headers: Mapping[str, str]) -> Counter[str]:
     try:
-        answer = requests.get(issuer + "metrics", headers=headers, timeout=10)
+        with requests.Session() as session:
+            session.trust_env = False  # it is on this machine: no proxy of the environment leads there
+            answer = session.get(issuer + "metrics", headers=headers, timeout=10)
         answer.raise_for_status()
     except requests.RequestException as error:
         raise TrialFailedError(f"the built-in IAM did not answer GET /metrics; see {IAM_LOG}.") from error
@@ -79,17 +81,21 @@ def _count(issuer: str, headers: Mapping[str, str]) -> Counter[str]:
 
 
 @contextmanager
-def embedded_iam(topology: EmbeddedTopology, directory: Path) -> Iterator[EmbeddedIam]:
+def embedded_iam(
+    topology: EmbeddedTopology, directory: Path, environ: Mapping[str, str] = os.environ
+) -> Iterator[EmbeddedIam]:
     """The built-in IAM while the block runs; its log stays in the trial's directory, its database goes.
 
-    Raises TrialFailedError where it does not get ready.
+    ``environ`` is what its processes are given, beside the URL of its database. Raises TrialFailedError where it does
+    not get ready.
     """
     ready_file = directory / _READY_FILE
     with (directory / IAM_LOG).open("ab") as log:
-        process = start_process(_command(topology, ready_file), log, _environment(topology, directory), directory)
+        given = {**environ, "IAM_LOADTEST_DATABASE_URL": _database_url(topology, directory)}
+        process = start_process(_command(topology, ready_file), log, given, directory)
         try:
             issuer = _await_ready(process, ready_file, directory / IAM_LOG)
-            with observed(_NODE, process.pid, issuer, directory):
+            with observed(_NODE, process.pid, issuer, directory, environ):
                 yield EmbeddedIam(issuer)
         finally:
             end_processes([process], _PATIENCE_S)
@@ -122,14 +128,14 @@ def _command(topology: EmbeddedTopology, ready_file: Path) -> Sequence[str]:
     ]
 
 
-def _environment(topology: EmbeddedTopology, directory: Path) -> Mapping[str, str]:
-    """A database URL may hold a password: it travels in the environment, never in argv."""
-    if topology.database == "sqlite":
-        return {**os.environ, "IAM_LOADTEST_DATABASE_URL": str(directory / _DATABASE_FILE)}
-    name = topology.database[2:-1]
+def _database_url(topology: EmbeddedTopology, directory: Path) -> str:
+    """It may hold a password: it travels in the environment, never in argv."""
+    name = topology.database_variable
+    if name is None:
+        return str(directory / _DATABASE_FILE)
     if not os.environ.get(name):
         raise SecretMissingError(f"environment variable {name} is not set; export the database URL before the run.")
-    return {**os.environ, "IAM_LOADTEST_DATABASE_URL": os.environ[name]}
+    return os.environ[name]
 
 
 def _await_ready(process: Process, ready_file: Path, log: Path) -> str:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,18 +55,18 @@ class LabIam(EmbeddedIam):
 
 
 @contextmanager
-def lab_iam(topology: LabTopology, directory: Path) -> Iterator[LabIam]:
+def lab_iam(topology: LabTopology, directory: Path, environ: Mapping[str, str] = os.environ) -> Iterator[LabIam]:
     """The lab while the block runs; its logs and its state stay in the trial's directory, its data goes.
 
-    It is built below the temporary directory: paths of sockets have to be short. Raises TrialFailedError where it does
-    not get ready.
+    ``environ`` is what its first process is given; its servers get less. It is built below the temporary directory:
+    paths of sockets have to be short. Raises TrialFailedError where it does not get ready.
     """
     topology_file = directory / _TOPOLOGY_FILE
     write_json(topology_file, topology.model_dump(mode="json", by_alias=True, exclude={"target", "hooks", "faults"}))
     command = [sys.executable, "-m", "iam_loadtest", "lab", "up", str(topology_file), "--port", "0", "--observe"]
     with _place() as base, (directory / LAB_LOG).open("ab") as log:
-        environ = {**os.environ, **_passed(topology)}
-        process = start_process([*command, "--directory", str(base)], log, environ, directory)
+        given = {**environ, **_passed(topology)}
+        process = start_process([*command, "--directory", str(base)], log, given, directory)
         try:
             extra_s = topology.frontend.ready_within_s if topology.frontend else 0
             state = _await_ready(process, base, directory / LAB_LOG, _READY_WITHIN_S + extra_s)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,7 +24,7 @@ _LOG = "observer.log"
 
 
 @contextmanager
-def observed(name: str, pid: int, issuer: str, directory: Path) -> Iterator[None]:
+def observed(name: str, pid: int, issuer: str, directory: Path, environ: Mapping[str, str]) -> Iterator[None]:
     """Watch one built-in IAM while the block runs; server.csv is there afterwards where its load began.
 
     An observer that fails costs its rows, never the trial.
@@ -34,7 +33,7 @@ def observed(name: str, pid: int, issuer: str, directory: Path) -> Iterator[None
     write_watched(directory / WATCHED_FILE, Watched(frontends={name: urlsplit(issuer).netloc}, processes={name: pid}))
     command = [sys.executable, "-m", "iam_loadtest.lab.observer", str(directory / WATCHED_FILE), str(observed_file)]
     with log.open("ab") as output:
-        process = start_process(command, output, os.environ, directory)
+        process = start_process(command, output, environ, directory)
         try:
             yield
         finally:

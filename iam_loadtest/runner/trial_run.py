@@ -30,6 +30,7 @@ from iam_loadtest.results.trial import (
 )
 from iam_loadtest.results.trial_clock import CLOCK_FILE
 from iam_loadtest.runner.embedded_iam import EmbeddedIam, embedded_iam, served_by_step
+from iam_loadtest.runner.environment import without_secrets
 from iam_loadtest.runner.external import ExternalWorkers
 from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.fault_schedule import FaultSchedule, why_failed
@@ -185,12 +186,12 @@ def _load(
 @contextmanager
 def running_topology(scenario: Scenario, topology: str, directory: Path) -> Iterator[tuple[str, EmbeddedIam | None]]:
     """The issuer of a topology while the block runs, and the built-in IAM where that is what runs."""
-    noun = scenario.topologies[topology]
+    noun, environ = scenario.topologies[topology], without_secrets(scenario)
     if isinstance(noun, EmbeddedTopology):
-        with embedded_iam(noun, directory) as server:
+        with embedded_iam(noun, directory, environ) as server:
             yield server.issuer, server
     elif isinstance(noun, LabTopology):
-        with lab_iam(noun, directory) as lab:
+        with lab_iam(noun, directory, environ) as lab:
             yield lab.issuer, lab
     else:
         yield noun.issuer, None

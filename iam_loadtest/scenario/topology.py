@@ -61,6 +61,11 @@ class EmbeddedTopology(_Topology):
     )  # fmt: skip
     settings: IamSettings = Field(default_factory=IamSettings, description="settings of the built-in IAM")
 
+    @property
+    def database_variable(self) -> str | None:
+        """The environment variable that holds the URL of its database; None for SQLite."""
+        return None if self.database == "sqlite" else self.database[2:-1]
+
 
 SESSION_SERVERS = 3
 """Redis servers of a lab, wherever sessions are in Redis."""
