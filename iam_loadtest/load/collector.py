@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from iam_loadtest.errors import UserError
 from iam_loadtest.load.findings import Findings
 from iam_loadtest.load.health import CSV_COLUMNS, HealthRow
+from iam_loadtest.oidc.redact import one_line
 from iam_loadtest.results.load_result import LOAD_RESULT_FILE
 from iam_loadtest.results.sample import SampleBlock, unpack
 from iam_loadtest.results.trial import GENERATOR_FILE, SAMPLES_FILE, WindowMarks
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 PART_SUFFIX = ".part"
 """The samples file has this at the end of its name until it is complete."""
 RECENT_US = 5_000_000
+MAX_FAILURE_TEXTS = 10_000
+FURTHER_FAILURES = "(further failures)"
 FIRST_CHAINS = 50
 """Where the first so many chains are all refused, a trial stops: a wrong secret should cost seconds."""
 
@@ -56,7 +59,7 @@ class Collector:
 
     def add(self, worker: int, report: Mapping[str, Any], now_us: int) -> None:
         """Take a worker's report; ``now_us`` is the time since the trial's origin."""
-        self.failures.update(report.get("failures", {}))
+        self._add_failures(report.get("failures", {}))
         self.health += [HealthRow.from_message(worker, row) for row in report.get("health", ())]
         if report.get("arrivals"):
             self.arrivals[worker] = report["arrivals"]
@@ -86,6 +89,13 @@ class Collector:
         except OSError as error:
             self.problem = f"{self._directory}: the samples cannot be written: {error.strerror or error}"
         self._writer = None
+
+    def _add_failures(self, failures: Mapping[str, int]) -> None:
+        """Few texts, fit to be shown: a worker makes them so, but whoever reaches the port can pose as one."""
+        for said, number in failures.items():
+            text = one_line(said)
+            is_kept = text in self.failures or len(self.failures) < MAX_FAILURE_TEXTS
+            self.failures[text if is_kept else FURTHER_FAILURES] += number
 
     def _add_rows(self, worker: int, block: SampleBlock, now_us: int) -> None:
         if not len(block):

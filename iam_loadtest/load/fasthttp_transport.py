@@ -19,7 +19,8 @@ from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.redirect import FORBIDDEN_REDIRECT, is_forbidden, origin_of, send_following
 from iam_loadtest.load.address_book import addresses_of
 from iam_loadtest.load.dial import in_words, reason_of
-from iam_loadtest.load.response_reader import MAX_BACKEND_CHARACTERS, decompress, too_large
+from iam_loadtest.load.node_name import node_name
+from iam_loadtest.load.response_reader import decompress, too_large
 from iam_loadtest.load.transport import TransportFailureError, TransportSettings
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
 from iam_loadtest.results.outcome import Outcome
@@ -86,7 +87,7 @@ class FastHttpTransport:
         return Response(
             status,
             _body_of(answer, status),
-            str(headers.get(self._settings.backend_header, ""))[:MAX_BACKEND_CHARACTERS],
+            node_name(str(headers.get(self._settings.backend_header, ""))),
             "retry-after" in headers,
             location=str(headers.get("location", "")),
             set_cookies=tuple(headers.getlist("set-cookie"))[:MAX_COOKIES],

@@ -20,6 +20,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.load.controller import Controller
+from iam_loadtest.load.open_port import open_ports
 from iam_loadtest.load.options import IssuerFields, add_options, choices_of
 from iam_loadtest.load.order import OrderReader, setup_of_order, setup_of_trial
 from iam_loadtest.load.plain import PlainLocal, PlainMaster
@@ -62,7 +63,11 @@ def install_trial() -> None:
 def _on_plain_init(environment: Any, runner: Any, **_: Any) -> None:
     if isinstance(runner, WorkerRunner):
         _SIDES.append(Worker(environment, _plain_worker_setup(environment)))
-    elif isinstance(runner, MasterRunner):
+        return
+    is_master = isinstance(runner, MasterRunner)
+    for words in open_ports(environment.parsed_options, environment.web_ui is not None, is_master):
+        _LOG.warning("%s", words)
+    if is_master:
         _SIDES.append(PlainMaster(environment, _PlainSetup(environment)))
     elif isinstance(runner, LocalRunner):
         _SIDES.append(PlainLocal(environment, _PlainSetup(environment)))

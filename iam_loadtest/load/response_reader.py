@@ -10,6 +10,7 @@ import httptools
 from iam_loadtest.flow.cookie_jar import MAX_COOKIES
 from iam_loadtest.flow.message import Response
 from iam_loadtest.load.known_head import KnownHead, KnownHeads
+from iam_loadtest.load.node_name import node_name
 from iam_loadtest.load.transport import TransportFailureError
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
 from iam_loadtest.results.outcome import Outcome
@@ -17,7 +18,6 @@ from iam_loadtest.results.outcome import Outcome
 MAX_HEAD_BYTES = 1 << 16
 MAX_ANSWER_BYTES = MAX_HEAD_BYTES + 2 * MAX_BODY_BYTES
 """As it comes, with the sizes of chunks and all that may stand beside them."""
-MAX_BACKEND_CHARACTERS = 64
 MAX_IGNORED = 64
 """Names of headers that mean nothing here, as a server spells them."""
 
@@ -139,7 +139,7 @@ class ResponseReader:
             return
         spelled, name = name, name.lower()
         if name == self._backend_header:
-            self.backend = value.decode("latin-1")[:MAX_BACKEND_CHARACTERS]
+            self.backend = node_name(value.decode("latin-1"))
         elif name == b"content-length" or (name == b"transfer-encoding" and value.lower().endswith(b"chunked")):
             self._is_framed = True
         elif name == b"retry-after":

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.load.collector import FIRST_CHAINS, Collector, refuse_to_overwrite
+from iam_loadtest.load.collector import FIRST_CHAINS, MAX_FAILURE_TEXTS, Collector, refuse_to_overwrite
 from iam_loadtest.load.health import HealthRow
 from iam_loadtest.results.sample import SampleBuffer
 from iam_loadtest.results.sample_file import ROW_GROUP_ROWS, read_samples
@@ -117,3 +117,13 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_missing_directory_is_made(tmp_path: Path) -> None:
     refuse_to_overwrite(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_failure_s_text_of_another_host_is_fit_to_be_shown_and_there_are_few() -> None:
+    """The port of a master knows no password."""
+    collector = Collector(None)
+    collector.add(0, {"failures": {"refused: \x1b]0;owned\x07 Bearer abcdef0123456789": 2}}, 10)
+    assert collector.failures == {"refused: ]0;owned Bearer <secret>": 2}
+    collector.add(0, {"failures": {f"text {number}": 1 for number in range(2 * MAX_FAILURE_TEXTS)}}, 20)
+    assert len(collector.failures) == MAX_FAILURE_TEXTS + 1
+    assert collector.failures.total() == 2 + 2 * MAX_FAILURE_TEXTS
