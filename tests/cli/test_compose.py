@@ -22,7 +22,7 @@ TEXT = (DIRECTORY / "compose.yaml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SERVICE_KEYS = {"image", "environment", "command", "volumes", "healthcheck", "depends_on", "ports"}
-MADE_BY_A_SCRIPT = {"./keystore.jwks"}
+MADE_BY_A_SCRIPT = {"./private/keystore.jwks"}
 IMAGE = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*:\S+")
 
 
@@ -110,9 +110,11 @@ def test_the_key_set_signs_what_its_public_half_verifies(
     make_keystore: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One RS256 key called rsa1, the image's default; a second run keeps it."""
-    monkeypatch.setattr(make_keystore, "KEYSTORE", tmp_path / "keystore.jwks")
+    keystore = tmp_path / "private" / "keystore.jwks"
+    monkeypatch.setattr(make_keystore, "KEYSTORE", keystore)
     make_keystore.main()
-    (key,) = json.loads((tmp_path / "keystore.jwks").read_text())["keys"]
+    assert keystore.parent.stat().st_mode & 0o777 == 0o700, "no other user of the machine gets to the key"
+    (key,) = json.loads(keystore.read_text())["keys"]
     assert (key["kid"], key["alg"]) == ("rsa1", "RS256")
     private = jwt.PyJWK(key)
     token = jwt.encode({"sub": "test_100"}, private.key, algorithm="RS256")

@@ -85,6 +85,15 @@ def test_a_pod_has_whole_cores_and_is_never_restarted(name: str) -> None:
     assert container(name)["image"] == container("master.yaml")["image"]
 
 
+@pytest.mark.parametrize("name", ["master.yaml", "workers.yaml"])
+def test_a_pod_is_one_that_a_restricted_namespace_admits(name: str) -> None:
+    """The restricted profile of the Pod Security Standards."""
+    pod, own = job(name)["spec"]["template"]["spec"], container(name)["securityContext"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert own == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
 def test_the_containerfile_copies_what_is_there() -> None:
     lines = (KUBERNETES / "Containerfile").read_text(encoding="utf-8").splitlines()
     copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
