@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from iam_loadtest.embedded.settings import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_USERS, Settings
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from iam_loadtest.embedded.serve import Listening
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_PASSWORD = re.compile(r"://[^/@\s]*:(?!\$\{)[^/@\s]+@")
 _ON_OFF = click.Choice(["on", "off"])
 
 
@@ -79,7 +82,18 @@ def iam(**options: Any) -> None:
     )
     if options["host"] not in _LOOPBACK:
         click.echo(f"Warning: --host {options['host']} lets other machines reach it.", err=True)
+    for name in _passwords_in_sight(options):
+        click.echo(
+            f"Warning: --{name} holds a password, which the process list shows; write ${{NAME}} there.", err=True
+        )
     serve(_settings(options), _announce)
+
+
+def _passwords_in_sight(options: dict[str, Any]) -> list[str]:
+    """Options of the command line whose URL has a password written out."""
+    source = click.get_current_context().get_parameter_source
+    given = (name for name in ("database", "sessions") if source(name) is ParameterSource.COMMANDLINE)
+    return [name for name in given if _PASSWORD.search(options[name])]
 
 
 def _settings(options: dict[str, Any]) -> Settings:

@@ -25,7 +25,7 @@ from iam_loadtest.load.options import IssuerFields, add_options, choices_of
 from iam_loadtest.load.order import OrderReader, setup_of_order, setup_of_trial
 from iam_loadtest.load.plain import PlainLocal, PlainMaster
 from iam_loadtest.load.process_watch import PARENT_PID_VARIABLE, end_by_signal, watch_parent
-from iam_loadtest.load.secret_guard import SecretGuard
+from iam_loadtest.load.secret_guard import SecretGuard, advice_for_worker
 from iam_loadtest.load.setup import LoadSetup, setup_of_choices, setup_of_spec
 from iam_loadtest.load.statistics import refine_percentiles
 from iam_loadtest.load.worker import Worker
@@ -138,6 +138,9 @@ def _plain_worker_setup(environment: Any) -> OrderReader:
         setup = setup_of_order(order)
         if own:
             SecretGuard(own).check(setup)
+        advice = advice_for_worker(own, setup)
+        if advice:
+            _LOG.warning("%s", advice)
         return setup
 
     return setup_of

@@ -27,6 +27,13 @@ class SecretGuard:
             )
 
 
+def advice_for_worker(own_issuer: str, setup: LoadSetup, environ: Mapping[str, str] = os.environ) -> str | None:
+    """What to tell whoever started a worker that sends secrets wherever its master says; None where it does not."""
+    if own_issuer or not _has_secrets(setup, environ):
+        return None
+    return "This worker sends its secrets wherever its master says; start it with --issuer to hold it to one."
+
+
 def _origin(issuer: str) -> tuple[str, str | None, int | None]:
     url = urlsplit(issuer)
     try:

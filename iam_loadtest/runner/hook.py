@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from iam_loadtest.results.run import PlannedTrial
 from iam_loadtest.runner.failure import TrialFailedError
@@ -34,7 +35,7 @@ def hook_environment(planned: PlannedTrial, directory: Path, issuer: str) -> dic
 def run_hook(name: str, hook: Hook, directory: Path, told: Mapping[str, str]) -> None:
     """Run one hook to its end, output kept in hooks.log; raises TrialFailedError where it fails or takes too long."""
     log = directory / HOOKS_LOG
-    with log.open("ab") as output:
+    with _private_log(log) as output:
         output.write(f"{_HEAD}{name}: {hook.command[0]}\n".encode())
         output.flush()
         process = start_process(hook.command, output, {**os.environ, **told}, Path.cwd(), "supervise")
@@ -49,3 +50,8 @@ def run_hook(name: str, hook: Hook, directory: Path, told: Mapping[str, str]) ->
         said = last_line(log)
         said = "it printed nothing" if said.startswith(_HEAD) else said
         raise TrialFailedError(f"hook {name} ended with exit code {code}: {said}; see {HOOKS_LOG}.")
+
+
+def _private_log(log: Path) -> IO[bytes]:
+    """What a command prints is kept as it is, and a command that was given secrets may print them."""
+    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")

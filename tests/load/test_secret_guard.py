@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.load.secret_guard import SecretGuard
+from iam_loadtest.load.secret_guard import SecretGuard, advice_for_worker
 from iam_loadtest.load.setup import CLIENT_SECRET_VARIABLE, Choices, setup_of_choices
 
 FIRST = setup_of_choices(Choices(issuer="https://iam.example/"))
@@ -46,3 +46,10 @@ def test_a_start_without_issuer_trusts_none() -> None:
 def test_an_issuer_with_a_bad_port_is_named() -> None:
     with pytest.raises(UserError, match="its port must be a number"):
         guard(SECRETS).check(replace(FIRST, issuer="https://iam.example:port/"))
+
+
+def test_a_worker_that_trusts_its_master_with_secrets_says_how_not_to() -> None:
+    said = advice_for_worker("", FIRST, SECRETS)
+    assert said == "This worker sends its secrets wherever its master says; start it with --issuer to hold it to one."
+    assert advice_for_worker("https://iam.example/", FIRST, SECRETS) is None
+    assert advice_for_worker("", FIRST, {}) is None

@@ -122,3 +122,11 @@ def test_hooks_see_no_terminal(tmp_path: Path) -> None:
     """A command that asks a question does not wait for an answer that never comes."""
     with pytest.raises(TrialFailedError, match="EOFError"):
         run(tmp_path, hook("input('Sure? ')"))
+
+
+def test_what_hooks_print_is_for_their_owner_alone(tmp_path: Path) -> None:
+    """They are given the runner's environment, and it is kept as it is."""
+    run(tmp_path, hook("print(1)"))
+    run(tmp_path, hook("print(2)"))
+    assert (tmp_path / HOOKS_LOG).stat().st_mode & 0o777 == 0o600
+    assert [line for line in log_of(tmp_path) if not line.startswith("#")] == ["1", "2"]
