@@ -42,7 +42,7 @@ def redact(text: str) -> str:
 
     Equal failures give equal texts, so that they can be grouped; error numbers of up to four digits stay.
     """
-    return _redact(_without_jwts(" ".join(printable(text[: 32 * MAX_TEXT]).split())))
+    return _redact(without_jwts(" ".join(printable(text[: 32 * MAX_TEXT]).split())))
 
 
 def one_line(text: str) -> str:
@@ -50,7 +50,7 @@ def one_line(text: str) -> str:
 
     Names of hosts, files and variables stay: they say what to do.
     """
-    line = _without_jwts(" ".join(printable(text[: 8 * MAX_LINE]).split()))
+    line = without_jwts(" ".join(printable(text[: 8 * MAX_LINE]).split()))
     line = _HEADER.sub(r"\1 <secret>", _LOGIN.sub(r"\1<secret>@", _CREDENTIAL.sub(_secret, line)))
     return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
 
@@ -76,7 +76,8 @@ def _redact(text: str) -> str:
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
-def _without_jwts(text: str) -> str:
+def without_jwts(text: str) -> str:
+    """The text with <token> for each JWT."""
     return _RUN.sub(_without_jwt, text) if "eyJ" in text else text
 
 

@@ -259,3 +259,18 @@ def test_a_judgement_gives_the_tokens_and_shows_none() -> None:
 @pytest.mark.parametrize("profile", ["indigo-iam", "keycloak", "generic"])
 def test_the_profiles_that_ship_are_valid(profile: str) -> None:
     assert profile_rules(profile)
+
+
+def test_a_rule_s_words_are_found_behind_a_long_token() -> None:
+    """INDIGO IAM repeats whole tokens in its descriptions."""
+    long = f"Token eyJ{'a' * 3000}.{'b' * 3000}.{'c' * 300} is invalid"
+    assert outcome(GENERIC, EXCHANGE, error(400, "invalid_request", long)) is STALE
+
+
+@pytest.mark.parametrize("profile", ["generic", "indigo-iam", "keycloak"])
+@pytest.mark.parametrize("words", ["pool", "token ", "subject token", "not allowed ", "deadlock", "a"])
+def test_a_long_hostile_description_is_read_in_a_moment(profile: str, words: str) -> None:
+    """A pattern that needs time of the square of its length would hold up every user of the process for hours."""
+    hostile = words * (1_000_000 // len(words))
+    for status, kind in ((500, REFRESH), (400, EXCHANGE), (401, REFRESH)):
+        assert outcome(classifier_for(profile), kind, error(status, "invalid_request", hostile)) is not Outcome.OK
