@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from providers.missing import require_program
+from providers.missing import ProviderError, require_program
 from providers.process import await_that, free_port, plain_environ, run, running_process
 
 _READY_WITHIN_S = 60.0
@@ -44,8 +44,9 @@ def running_mariadb(name: str, directory: Path, seed: Path | None = None) -> Ite
     log = directory / "mariadbd.log"
     with running_process([require_program("mariadbd"), "--no-defaults", *_options(directory, port)], log) as process:
         await_that(lambda: _sql(directory, "SELECT 1"), "its socket answers", process, log, _READY_WITHIN_S)
-        for statement in _accounts(name, password):
-            _sql(directory, statement)
+        for statement in account_statements(name, password):
+            if not _sql(directory, statement):
+                raise ProviderError(f"{log.name}: the accounts of the database cannot be made.")
         yield Maria(name, port, password, process)
 
 
@@ -74,9 +75,12 @@ def _options(directory: Path, port: int) -> list[str]:
     ]
 
 
-def _accounts(name: str, password: str) -> tuple[str, ...]:
+def account_statements(name: str, password: str) -> tuple[str, ...]:
+    """Root is left to the socket file, which is in a directory of this user alone; the port is everybody's."""
     user = f"{name}@'127.0.0.1'"
     return (
+        "DELETE FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost'",
+        "FLUSH PRIVILEGES",
         f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4",
         f"CREATE OR REPLACE USER {user} IDENTIFIED BY '{password}'",
         f"GRANT ALL ON {name}.* TO {user}",

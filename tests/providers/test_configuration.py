@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from providers import keycloak, missing, nanoidp, oidc_provider
+from providers import keycloak, mariadb, missing, nanoidp, oidc_provider
 from providers.cache import made_once
 from providers.missing import PACKAGES, missing_programs
 from providers.running import LoggedRequest, Running, logged_json
@@ -33,6 +33,14 @@ def test_every_requirement_of_nanoidp_is_pinned() -> None:
     pins = [line for line in lines if not line.startswith("#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pins)
     assert any(line.startswith("nanoidp==") for line in pins)
+
+
+def test_root_of_a_provider_s_database_is_not_reached_through_its_port() -> None:
+    """It has no password, and may write files; the port of 127.0.0.1 is every local user's."""
+    first, then, *others = mariadb.account_statements("keycloak", "hunter2")
+    assert first == "DELETE FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost'"
+    assert then == "FLUSH PRIVILEGES"
+    assert all("root" not in statement for statement in others)
 
 
 def test_secrets_of_the_realm_are_references() -> None:
