@@ -7,6 +7,8 @@ from functools import lru_cache
 
 MAX_TEXT = 160
 MAX_LINE = 500
+_LONG_HEAD = 16
+"""So long is the rest of what begins a JWT, {"alg":"RS256"}, at least."""
 # Each pattern starts where a word starts, so that a long text is read once, not once per letter.
 _RUN = re.compile(r"(?<![A-Za-z0-9_.-])[A-Za-z0-9_.-]++")
 _DOTTED = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*")
@@ -82,12 +84,12 @@ def without_jwts(text: str) -> str:
 
 
 def _without_jwt(match: re.Match[str]) -> str:
-    """A run of dotted words with its signed (three parts) or encrypted (five parts) JWTs replaced."""
+    """A run of dotted words with its signed (three parts) or encrypted (five parts) JWTs replaced, cut ones too."""
     parts, kept, at = match[0].split("."), [], 0
     while at < len(parts):
         before, _, head = parts[at].partition("eyJ")
         left = len(parts) - at
-        is_jwt = bool(head and left > 2 and parts[at + 1])
+        is_jwt = bool(head) and ((left > 2 and parts[at + 1] != "") or len(head) > _LONG_HEAD)
         kept.append(f"{before}<token>" if is_jwt else parts[at])
         at += (5 if left > 4 else 3) if is_jwt else 1
     return ".".join(kept)

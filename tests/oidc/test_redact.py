@@ -115,6 +115,7 @@ def test_what_is_left_can_be_printed(text: str) -> None:
     ("text", "expected"),
     [
         (f"a.b.x_{JWT} was", "a.b.x_<token> was"),
+        ("cut " + JWT.partition(".")[0], "cut <token>"),
         ("JWE eyJhbGci.a1.b2.c3.d4 gone", "JWE <token> gone"),
         ("Authorization: Bearer abcdef0123456789abc", "Authorization: Bearer <secret>"),
         ("authorization: basic bWU6aHVudGVyMjEyMw==", "authorization: basic <secret>"),
