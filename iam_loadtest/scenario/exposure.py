@@ -29,7 +29,9 @@ def exposures(scenario: Scenario, topology: str, issuer: str, directory: Path) -
 
     Relative files of the scenario stand in ``directory``. One that is not there is somebody else's to name.
     """
-    return tuple(_found(scenario, topology, issuer, directory)) if has_secrets(scenario) else ()
+    target = scenario.target_of(topology)
+    travelling = _travelling(target, issuer) if has_secrets(scenario) else ()
+    return (*_standing(scenario, target, directory), *travelling)
 
 
 def goes_in_clear(url: str) -> bool:
@@ -38,11 +40,13 @@ def goes_in_clear(url: str) -> bool:
     return parts.scheme == "http" and not _is_this_machine(parts.hostname or "")
 
 
-def _found(scenario: Scenario, topology: str, issuer: str, directory: Path) -> Iterator[Exposure]:
-    target = scenario.target_of(topology)
-    for name in dict.fromkeys(_files(scenario, target)):
-        if _is_open_to_others(directory / name):
-            yield Exposure(f"{directory / name} holds secrets, and other users may read it", f"chmod 600 {name}")
+def _standing(scenario: Scenario, target: Target, directory: Path) -> Iterator[Exposure]:
+    for path in dict.fromkeys(directory / name for name in _files(scenario, target)):
+        if _is_open_to_others(path):
+            yield Exposure(f"{path} holds secrets, and other users may read it", f"chmod 600 {path}")
+
+
+def _travelling(target: Target, issuer: str) -> Iterator[Exposure]:
     urls = [url for url in (issuer, target.token_endpoint, *target.nodes.values()) if url]
     if any(url.startswith("https:") for url in urls) and not target.verify_tls:
         yield Exposure(

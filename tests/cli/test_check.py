@@ -194,4 +194,4 @@ def test_a_secret_that_others_may_read_is_said_and_is_no_failure(
     said, _, remedy = called.out.splitlines()[2:5]
     assert said.split()[:2] == ["issuer", "secrets"]
     assert said.endswith(f"{tmp_path / 'client.secret'} holds secrets, and other users may read it")
-    assert remedy.split(maxsplit=1) == ["remedy", "chmod 600 client.secret"]
+    assert remedy.split(maxsplit=1) == ["remedy", f"chmod 600 {tmp_path / 'client.secret'}"]

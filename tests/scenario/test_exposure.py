@@ -79,6 +79,14 @@ def test_a_file_of_secrets_that_others_may_read_is_worth_a_word(tmp_path: Path) 
     assert said == f"{tmp_path / 'mine.secret'} holds secrets, and other users may read it"
 
 
+def test_the_key_of_a_certificate_is_a_secret_too(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("hunter2")
+    (tmp_path / "key.pem").chmod(0o640)
+    clients = {"access": {"id": "mine", "auth": "tls_client_auth"}}
+    (said,) = problems("https://iam.example.org/", clients, tmp_path, client_certificate="c.pem", client_key="key.pem")
+    assert said.startswith(f"{tmp_path / 'key.pem'} holds secrets")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
 def test_a_file_of_another_user_is_that_one_s_to_close(tmp_path: Path) -> None:
     """A container is given its secrets so: root's, and readable."""
