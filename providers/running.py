@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from providers.certificates import MutualTls
+
 
 class LoggedRequest(NamedTuple):
     """One request as the server's own log has it; ``agent`` is the User-Agent, empty where none was sent.
@@ -36,6 +38,8 @@ class Running:
     """Kills its database at once, as a crash does; None where it has none."""
     admin: Mapping[str, str] = field(default_factory=dict, repr=False)
     """How to administer it: secrets that no scenario needs."""
+    mutual_tls: MutualTls | None = None
+    """Where it knows clients by their certificates; None where it does not."""
 
 
 def logged_json(log: Path) -> list[LoggedRequest]:

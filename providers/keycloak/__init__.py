@@ -20,6 +20,7 @@ from typing import Any
 
 from providers import mariadb
 from providers.cache import cache_directory, made_once
+from providers.certificates import MutualTls, write_certificates
 from providers.client_key import new_client_key
 from providers.mariadb import Maria, running_mariadb
 from providers.missing import ProviderError, missing_programs, require_program
@@ -30,8 +31,8 @@ VERSION = "26.7.3"
 REALM = "loadtest"
 USERS = range(100, 124)
 """Users test_100 to test_123; each is hashed at the start, which takes some hundredths of a second."""
-_OF_SCENARIOS = ("access", "subject", "actor", "web")
-_OF_TESTS = ("secret_jwt", "key_jwt", "stranger", "manager")
+_OF_SCENARIOS = ("access", "subject", "actor", "web", "device")
+_OF_TESTS = ("secret_jwt", "key_jwt", "mtls", "stranger", "manager")
 CLIENTS = (*_OF_SCENARIOS, *_OF_TESTS)
 _FOR_TESTS = tuple(f"KEYCLOAK_{name.upper()}_SECRET" for name in _OF_TESTS)
 """Secrets that no scenario needs."""
@@ -70,14 +71,20 @@ def running(directory: Path) -> Iterator[Running]:
     (home / "data" / "import" / "realm.json").write_text(json.dumps(_realm(key.public)), encoding="utf-8")
     known = new_secrets(CLIENTS)
     for_tests = {name: known.pop(name) for name in _FOR_TESTS}
+    tls, tls_port = directory / "certificates", free_port()
+    write_certificates(tls)
     with (
         running_mariadb("keycloak", directory / "mariadb", _seed() / "mariadb" / "data") as maria,
-        _started(home, maria, ["--import-realm"], {**known, **for_tests}) as port,
+        _started(home, maria, ["--import-realm"], {**known, **for_tests, **_tls_environ(tls, tls_port)}) as port,
     ):
         issuer = f"http://127.0.0.1:{port}/realms/{REALM}"
         access_log = home / "data" / "log" / "keycloak-http-access.log"
         hidden = {**for_tests, "KEYCLOAK_KEY_JWT_KEY": key.private}
-        yield Running(issuer, {"KEYCLOAK_ISSUER": issuer, **known}, lambda: logged(access_log), maria.kill, hidden)
+        # Its documents name the issuer above however it is reached, so the endpoint is named here.
+        secured = f"https://127.0.0.1:{tls_port}/realms/{REALM}"
+        mutual_tls = MutualTls(secured, tls, f"{secured}/protocol/openid-connect/token")
+        environ = {"KEYCLOAK_ISSUER": issuer, **known}
+        yield Running(issuer, environ, lambda: logged(access_log), maria.kill, hidden, mutual_tls)
 
 
 @contextmanager
@@ -165,6 +172,16 @@ def _environ(maria: Maria, port: int, management: int) -> Mapping[str, str]:
         "KC_HOSTNAME": f"http://127.0.0.1:{port}",
         "KC_HTTP_PORT": str(port),
         "KC_HTTP_MANAGEMENT_PORT": str(management),
+    }
+
+
+def _tls_environ(certificates: Path, port: int) -> Mapping[str, str]:
+    """HTTPS beside HTTP, which trusts the certificate of the client that is registered."""
+    return {
+        "KC_HTTPS_PORT": str(port),
+        "KC_HTTPS_CERTIFICATE_FILE": f"{certificates}/server.pem",
+        "KC_HTTPS_CERTIFICATE_KEY_FILE": f"{certificates}/server.key",
+        "KC_TRUSTSTORE_PATHS": f"{certificates}/client.pem",
     }
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from providers.cache import made_once
+from providers.certificates import SUBJECT, MutualTls, registered_key, write_certificates
 from providers.client_key import new_client_key
 from providers.missing import missing_programs, require_program
 from providers.process import await_answer, free_port, run, running_process
@@ -42,6 +43,8 @@ def running(directory: Path) -> Iterator[Running]:
     shutil.copy(_HERE / "package.json", home)
     (home / "node_modules").symlink_to(_modules() / "node_modules")
     issuer = f"http://127.0.0.1:{(port := free_port())}"
+    write_certificates(certificates := directory / "certificates")
+    secured = MutualTls(f"https://127.0.0.1:{(secured_port := free_port())}", certificates)
     secret = {f"OIDC_PROVIDER_{name.upper()}_SECRET": secrets.token_urlsafe(32) for name in CLIENTS}
     known = {"OIDC_PROVIDER_ISSUER": issuer, **secret, "OIDC_PROVIDER_USERS_PASSWORD": secrets.token_urlsafe(24)}
     key = new_client_key()
@@ -50,11 +53,18 @@ def running(directory: Path) -> Iterator[Running]:
         "OIDC_PROVIDER_KEY_JWT_JWKS": key.public,
         "OIDC_PROVIDER_PORT": str(port),
         "OIDC_PROVIDER_LOG": str(requests),
+        "OIDC_PROVIDER_SECURED_ISSUER": secured.issuer,
+        "OIDC_PROVIDER_SECURED_PORT": str(secured_port),
+        "OIDC_PROVIDER_MTLS_PORT": str(free_port()),
+        "OIDC_PROVIDER_CERTIFICATES": str(certificates),
+        "OIDC_PROVIDER_MTLS_SUBJECT": f"CN={SUBJECT}",
+        "OIDC_PROVIDER_MTLS_JWKS": registered_key(certificates),
         "NODE_ENV": "production",
     }
+    hidden = {"OIDC_PROVIDER_KEY_JWT_KEY": key.private}
     with running_process([require_program("node"), home / "server.mjs"], log, environ) as process:
         await_answer(f"{issuer}/.well-known/openid-configuration", process, log, _READY_WITHIN_S)
-        yield Running(issuer, known, lambda: logged_json(requests), admin={"OIDC_PROVIDER_KEY_JWT_KEY": key.private})
+        yield Running(issuer, known, lambda: logged_json(requests), admin=hidden, mutual_tls=secured)
 
 
 def _modules() -> Path:

@@ -21,6 +21,7 @@ export class MapStore {
     const key = this.#key(id);
     entries.set(key, { payload, until: expiresIn ? Date.now() + expiresIn * 1000 : Infinity });
     if (payload.uid) entries.set(`${this.model}:uid:${payload.uid}`, entries.get(key));
+    if (payload.userCode) entries.set(`${this.model}:code:${payload.userCode}`, entries.get(key));
     if (payload.grantId) {
       if (!byGrant.has(payload.grantId)) byGrant.set(payload.grantId, new Set());
       byGrant.get(payload.grantId).add(key);
@@ -35,8 +36,8 @@ export class MapStore {
     return this.#payload(`${this.model}:uid:${uid}`);
   }
 
-  async findByUserCode() {
-    return undefined;
+  async findByUserCode(code) {
+    return this.#payload(`${this.model}:code:${code}`);
   }
 
   async consume(id) {
@@ -47,6 +48,7 @@ export class MapStore {
     const payload = this.#payload(this.#key(id));
     entries.delete(this.#key(id));
     if (payload?.uid) entries.delete(`${this.model}:uid:${payload.uid}`);
+    if (payload?.userCode) entries.delete(`${this.model}:code:${payload.userCode}`);
   }
 
   async revokeByGrantId(grantId) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ from iam_loadtest.runner.http_client import HttpClient
 from iam_loadtest.runner.preflight import Preflight
 from iam_loadtest.scenario.client import Audience, Client
 from iam_loadtest.scenario.secret import SecretRef
+from iam_loadtest.scenario.target import Target
 from providers.client_key import new_client_key
 from tests.providers.under_test import UnderTest
 
@@ -78,16 +79,26 @@ class Caller:
 
     def authenticate(self, client: Client, **environ: str) -> Asked:
         """A client_credentials request of a client that authenticates as it says; the first step of ``access``."""
-        scenario = self._scenario.model_copy(update={"clients": {**self._scenario.clients, "access": client}})
-        directory, known = self.under_test.directory, {**self._environ, **environ}
-        ready = prepare_workload(scenario, "access", self.endpoints, directory, known)
-        with Preflight(self.endpoints.issuer, scenario.target, directory) as preflight:
-            (checked,), _ = preflight.walk(ready)
-        return Asked(checked.outcome, checked.status, checked.detail)
+        return self._issue(client, self.endpoints.issuer, self._scenario.target, environ)
+
+    def show_certificate(self, client_id: str, shown: str) -> Asked:
+        """As :meth:`authenticate`, by mutual TLS with the certificate of this name, or without one."""
+        place = self.under_test.running.mutual_tls
+        assert place is not None
+        client = Client(id=client_id, auth=AuthMethod.TLS_CLIENT_AUTH)
+        return self._issue(client, place.issuer, Target.model_validate(place.target(shown)), {})
 
     def prefix(self) -> str:
         """What the provider's variables begin with."""
         return self.under_test.name.replace("-", "_").upper()
+
+    def _issue(self, client: Client, issuer: str, target: Target, environ: Mapping[str, str]) -> Asked:
+        scenario = self._scenario.model_copy(update={"clients": {**self._scenario.clients, "access": client}})
+        directory, known = self.under_test.directory, {**self._environ, **environ}
+        with Preflight(issuer, target, directory) as preflight:
+            ready = prepare_workload(scenario, "access", preflight.discover(), directory, known)
+            (checked,), _ = preflight.walk(ready)
+        return Asked(checked.outcome, checked.status, checked.detail)
 
     def _other(self, name: str) -> Client:
         secret = SecretRef(env=f"{self.prefix()}_{name.upper()}_SECRET")
@@ -105,6 +116,11 @@ Situation = Callable[[Caller], Asked]
 def unknown_refresh_token(caller: Caller) -> Asked:
     """One that this provider never gave."""
     return caller.ask(Grant.REFRESH_TOKEN, caller.client("subject"), refresh_token="c3RyYW5nZQ")
+
+
+def unknown_device_code(client: str) -> Situation:
+    """One that this provider never gave."""
+    return lambda caller: caller.ask(Grant.DEVICE_CODE, caller.client(client), device_code="c3RyYW5nZQ")
 
 
 def refresh_token_of_another_client(caller: Caller) -> Asked:
@@ -140,6 +156,11 @@ def by_assertion(method: AuthMethod, wrong: str = "", audience: Audience = "toke
         return caller.authenticate(client, WRONG=wrong)
 
     return ask
+
+
+def by_certificate(client_id: str, shown: str = "client") -> Situation:
+    """A client that shows a certificate: its own, another one of the same name, or none."""
+    return lambda caller: caller.show_certificate(client_id, shown)
 
 
 def unknown_client(caller: Caller) -> Asked:

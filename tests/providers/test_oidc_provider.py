@@ -12,11 +12,13 @@ from tests.providers.caller import (
     Caller,
     Situation,
     by_assertion,
+    by_certificate,
     foreign_subject_token,
     refresh_token_of_another_client,
     scope_beyond,
     unknown_access_token,
     unknown_client,
+    unknown_device_code,
     unknown_refresh_token,
     unknown_subject_token,
     used_refresh_token,
@@ -26,6 +28,7 @@ from tests.providers.under_test import (
     UnderTest,
     check_walks_every_workload,
     init_writes_a_scenario_that_works,
+    load_by_mutual_tls_is_good,
     run_equals_the_server_s_own_log,
 )
 
@@ -50,6 +53,11 @@ def test_every_request_is_a_row_and_a_line_of_the_server_s_log(oidc_provider_ser
     run_equals_the_server_s_own_log(oidc_provider_server)
 
 
+def test_clients_that_show_a_certificate_get_their_tokens_under_load(oidc_provider_server: UnderTest) -> None:
+    """One by the subject that an authority vouches for, one by the key itself (RFC 8705 sections 2.1 and 2.2)."""
+    load_by_mutual_tls_is_good(oidc_provider_server, "mtls", "self_signed")
+
+
 @pytest.mark.parametrize(
     ("situation", "expected", "status", "said"),
     [
@@ -59,6 +67,7 @@ def test_every_request_is_a_row_and_a_line_of_the_server_s_log(oidc_provider_ser
         (refresh_token_of_another_client, STALE, 400, "invalid_grant grant request is invalid"),
         (unknown_subject_token, STALE, 400, "invalid_request subject token not found"),
         (foreign_subject_token, REFUSED, 400, "invalid_request this client does not take"),
+        (unknown_device_code("subject"), STALE, 400, "invalid_grant grant request is invalid"),
         (unknown_access_token, STALE, 401, "invalid_token invalid token provided"),
         (scope_beyond("profile"), REFUSED, 400, "invalid_scope requested scope is not allowed"),
         (wrong_secret(AuthMethod.BASIC), REFUSED, 401, "invalid_client client authentication failed"),
@@ -67,6 +76,11 @@ def test_every_request_is_a_row_and_a_line_of_the_server_s_log(oidc_provider_ser
         (by_assertion(AuthMethod.CLIENT_SECRET_JWT, wrong=WRONG_SECRET), REFUSED, 401, "invalid_client"),
         (by_assertion(AuthMethod.PRIVATE_KEY_JWT), Outcome.OK, 200, ""),
         (by_assertion(AuthMethod.PRIVATE_KEY_JWT, wrong=WRONG_KEY), REFUSED, 401, "invalid_client"),
+        (by_certificate("mtls"), Outcome.OK, 200, ""),
+        (by_certificate("mtls", shown="other"), REFUSED, 401, "invalid_client client authentication failed"),
+        (by_certificate("mtls", shown=""), REFUSED, 401, "invalid_client client authentication failed"),
+        (by_certificate("self_signed"), Outcome.OK, 200, ""),
+        (by_certificate("self_signed", shown="other"), REFUSED, 401, "invalid_client client authentication failed"),
         (unknown_client, REFUSED, 401, "invalid_client client authentication failed"),
     ],
 )

@@ -37,7 +37,7 @@ SHORT = {
     "limits": {"cpu_percent": 1000, "loop_lag": "10s"},
 }
 """Trials of seconds on a machine that runs other tests: what the generator waits for there is not what is tested."""
-SEVERAL_REQUESTS = frozenset({"login_page", "login", "consent"})
+SEVERAL_REQUESTS = frozenset({"login_page", "login", "consent", "approve"})
 """Steps that follow redirects: one row, several requests."""
 LOG_PATIENCE_S = 20.0
 
@@ -137,6 +137,28 @@ def run_equals_the_server_s_own_log(under_test: UnderTest, **load: object) -> No
     assert _logged(under_test, before, _of_rows(under_test, rows)) == _of_rows(under_test, rows)
 
 
+def load_by_mutual_tls_is_good(under_test: UnderTest, *clients: str) -> None:
+    """A trial whose clients show their certificate: the load's own HTTP client does, and each answer is a token."""
+    place = under_test.running.mutual_tls
+    assert place is not None
+    path = under_test.write_scenario(
+        "mutual-tls",
+        topologies={"secured": {"provider": "url", "issuer": place.issuer}},
+        target={"timeout": "30s", **place.target()},
+        clients={name: {"id": name, "auth": "tls_client_auth"} for name in clients},
+        steps={name: {"grant": "client_credentials", "client": name} for name in clients},
+        workloads={"access": list(clients)},
+        trials_of=["access"],
+        load={**SHORT, "duration": "1s"},
+    )
+    runs = under_test.directory / "mutual-tls"
+    done = under_test.call("run", path, "--reports", runs, "--no-calibrate", "--no-report", "--quiet")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (rows,) = map(pd.read_parquet, runs.glob("*/trials/*/samples.parquet"))
+    steps = rows[~rows.step.astype(str).str.startswith("workflow")]
+    assert set(zip(steps.step, steps.outcome, strict=True)) == {(name, str(Outcome.OK)) for name in clients}
+
+
 def _assert_good_trials(under_test: UnderTest, workloads: list[str]) -> None:
     trials = [read_trial(path) for path in sorted(under_test.directory.glob("reports/*/trials/*"))]
     assert [trial.workload for trial in trials] == workloads
@@ -179,6 +201,7 @@ def _paths(under_test: UnderTest) -> dict[str, str]:
         "introspect": endpoints.introspection,
         "userinfo": endpoints.userinfo,
         "revoke": endpoints.revocation,
+        "device": endpoints.device_authorization,
         "discovery": discovery_url(endpoints.issuer),
         "jwks": endpoints.jwks,
     }
