@@ -148,6 +148,10 @@ _TLS_WORDS = {
     "CERTIFICATE_VERIFY_FAILED": "the server's certificate is not trusted here; name its authority's file as ca_bundle",
     "WRONG_VERSION_NUMBER": "what answers there speaks no TLS (is it http, or another port?)",
     "ALERT_CERTIFICATE_REQUIRED": "the server asks for a client certificate; name one as client_certificate",
+    **dict.fromkeys(
+        ("ALERT_UNKNOWN_CA", "ALERT_CERTIFICATE_UNKNOWN", "ALERT_BAD_CERTIFICATE"),
+        "the server does not accept the certificate that it was shown; name another one as client_certificate",
+    ),
 }
 """What OpenSSL's texts hold; the first that fits counts."""
 

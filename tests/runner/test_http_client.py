@@ -7,12 +7,13 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+import requests
 
 from iam_loadtest.embedded.self_signed import self_signed, self_signed_context
 from iam_loadtest.flow.cookie_jar import CookieJar
 from iam_loadtest.flow.message import Request, Response, Visit
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.runner.http_client import HttpClient
+from iam_loadtest.runner.http_client import HttpClient, transport_failure
 from iam_loadtest.scenario.target import Target
 from tests.load.listener import listening, proxy
 from tests.load.processes import free_port
@@ -131,6 +132,21 @@ def test_the_proxy_of_the_target_is_used_and_the_environments_is_not(
     assert (refused.failure, refused.detail) == (Outcome.CONNECT_ERROR, "the proxy refused the connection (407)")
     gone = send(target, "https://iam.test/token")
     assert (gone.failure, gone.detail) == (Outcome.CONNECT_ERROR, "the proxy cannot be reached")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired", "has expired"),
+        ("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required", "asks for a client certificate"),
+        ("[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca", "does not accept the certificate that it was shown"),
+        ("EOF occurred in violation of protocol", "the TLS certificate or handshake was not accepted"),
+    ],
+)
+def test_what_openssl_says_of_certificates_is_told_apart(said: str, expected: str) -> None:
+    failed = transport_failure(requests.exceptions.SSLError(said))
+    assert failed.failure is Outcome.TLS_ERROR
+    assert expected in failed.detail
 
 
 def test_a_client_certificate_is_shown(tmp_path: Path) -> None:
