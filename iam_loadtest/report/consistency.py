@@ -22,7 +22,7 @@ from iam_loadtest.report.palette import looks
 from iam_loadtest.report.price_chart import PricePoint, price_figure
 from iam_loadtest.report.table import Column, Entry, Table, figure, percent, whole, words
 from iam_loadtest.report.text import NO_DATA, number, plural, quoted, share, share_with_interval, with_range
-from iam_loadtest.report.visibility_chart import Line, visibility_figure
+from iam_loadtest.report.visibility_chart import Line, has_intervals, visibility_figure
 
 INTERVALS = (
     "Intervals are of 95 %: over trials from three on, below that of reads as if they were independent. "
@@ -233,14 +233,15 @@ def _price_charts(summary: RunSummary) -> Iterator[Chart]:
 
 def _visibility(summary: RunSummary, place: int, found: Sequence[Consistency]) -> Chart:
     title = f"How soon a write is seen: {found[0].workload}"
-    caption = (
-        "First reads of probes, counted trials. Dots: share that was fresh, with 95 % interval; lines: the same, made "
-        "never to fall."
-    )
     kinds = dict.fromkeys(one.kind for one in found)
     panels: list[tuple[str, list[Line]]] = [
         (kind.value, [(one.topology, one.curve) for one in found if one.kind is kind]) for kind in kinds
     ]
+    intervals = ", with 95 % interval" if has_intervals(panels) else ", whose 95 % intervals stand in consistency.csv"
+    caption = (
+        f"First reads of probes, counted trials. Dots: share that was fresh{intervals}; lines: the same, made never to "
+        "fall."
+    )
     said = "; ".join(f"{one.topology}, {one.kind}: {_curve_words(one)}" for one in found)
     alt = f"{title}. Share of fresh reads by time since the acknowledgement. {said}."
     note = (

@@ -11,7 +11,7 @@ from iam_loadtest.analysis.recovery import CombinedRecovery, Recovery
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.findings_json import rounded
 from iam_loadtest.report.table import Column, Entry, Table, words
-from iam_loadtest.report.text import number, plural, quoted, seconds, with_range
+from iam_loadtest.report.text import NO_DATA, number, plural, quoted, seconds, with_range
 
 MOST_TOLD = 6
 """So many faults are told in the answer."""
@@ -21,9 +21,9 @@ def recovery_table(summary: RunSummary) -> Table:
     """One row per fault of each cell with counted trials."""
     columns = (
         *(Column("Workload"), Column("Topology"), Column("Fault"), Column("At", True), Column("Trials", True)),
-        *(Column("Failed", True), Column("Lost", True), Column("Of requests", True), Column("Failed in flight", True)),
         *(Column("First success s", True), Column("Longest gap s", True), Column("p95 back s", True)),
-        Column("Not back", True),
+        *(Column("Not back", True), Column("Failed", True), Column("Lost", True), Column("Of requests", True)),
+        Column("Failed in flight", True),
     )
     rows = [_row(cell, one) for cell in summary.cells for one in cell.recoveries]
     caption = (
@@ -55,12 +55,12 @@ def recovery_sentences(summary: RunSummary) -> Iterator[tuple[str, str]]:
 def _in_short(one: CombinedRecovery) -> Iterator[str]:
     failed, caught = one.failed.maximum, one.failed_in_flight.maximum
     yield (
-        f"{_shown(one.failed)} of {_shown(one.requests)} requests failed"
+        f"{_counted(one.failed)} of {_counted(one.requests)} requests failed"
         if failed
         else "no request sent after it failed"
     )
     if caught:
-        yield f"{_shown(one.failed_in_flight)} failed that it caught on their way"
+        yield f"{_counted(one.failed_in_flight)} failed that it caught on their way"
     if one.no_success:
         yield f"no success within {_watched(one)} in {one.no_success} of {plural(one.trials, 'trial')}"
     yield f"longest time without a success {_shown(one.longest_gap_s)} s"
@@ -80,15 +80,17 @@ def recovery_document(summary: RunSummary) -> list[dict[str, Any]]:
 
 
 def _row(cell: Cell, one: CombinedRecovery) -> tuple[Entry, ...]:
-    counts = (one.failed, one.lost, one.requests, one.failed_in_flight)
+    times = (one.longest_gap_s, one.p95_back_s)
     return (
         *(words(cell.workload), words(cell.topology), words(one.words)),
         Entry(seconds(round(one.at_s, 1)), one.at_s),
         Entry(str(one.trials), one.trials),
-        *(Entry(_shown(each), _middle(each)) for each in counts),
         Entry(_with_none(one.first_success_s, one.no_success), _middle(one.first_success_s), _bad(one.no_success)),
-        *(Entry(_shown(each), _middle(each)) for each in (one.longest_gap_s, one.p95_back_s)),
+        *(Entry(_shown(each), _middle(each)) for each in times),
         Entry(str(one.not_back), one.not_back, _bad(one.not_back)),
+        *(Entry(_counted(each), _middle(each)) for each in (one.failed, one.lost)),
+        Entry(number(_middle(one.requests)), _middle(one.requests)),
+        Entry(_counted(one.failed_in_flight), _middle(one.failed_in_flight)),
     )
 
 
@@ -104,10 +106,19 @@ def _with_none(one: Estimate, without: int) -> str:
 
 
 def _shown(one: Estimate) -> str:
-    """What has no geometric mean, a count that is zero in some trials for example, has its range alone."""
-    if one.value is not None or not one.trials:
-        return with_range(one)
-    return number(one.minimum) if one.minimum == one.maximum else f"{number(one.minimum)}–{number(one.maximum)}"
+    """What has no geometric mean, since some trials never came so far, has its range alone."""
+    if one.minimum == one.maximum:
+        return number(one.minimum)
+    return with_range(one) if one.value is not None else f"{number(one.minimum)}–{number(one.maximum)}"
+
+
+def _counted(one: Estimate) -> str:
+    """The same of counts, whose ends are whole; one that is zero in some trials has no geometric mean."""
+    if one.minimum is None or one.maximum is None:
+        return NO_DATA
+    ends = dict.fromkeys((f"{one.minimum:,.0f}", f"{one.maximum:,.0f}"))
+    span = "–".join(ends)
+    return span if len(ends) == 1 or one.value is None else f"{number(one.value)} [{span}]"
 
 
 def _middle(one: Estimate) -> float | None:

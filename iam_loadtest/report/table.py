@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from iam_loadtest.report.text import NO_DATA, count, number, share_with_interval
 
-_KEYS = {"Workload": "key", "Topology": "key next", "Step": "key next"}
+_KEYS = {
+    "Workload": "key",
+    **dict.fromkeys(("Topology", "Step"), "key next"),
+    **dict.fromkeys(("Probe", "Node", "Fault"), "key third"),
+}
+"""What a row is known by."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Table:
 
     @property
     def is_keyed(self) -> bool:
-        """Whether a row is known by its workload and its topology or step: these two stay in sight on a phone."""
+        """Whether a row is known by workload and topology or step: these stay in sight on a phone."""
         return {"key", "key next"} <= {column.style for column in self.columns}
 
 

@@ -30,9 +30,11 @@ def mark_faults(axes: Axes, trial: Trial, with_words: bool = False) -> None:
             height = 0.99 - 0.17 * (place % 3)
             is_late = start_s > sum(axes.get_xlim()) / 2
             axes.annotate(
-                f"{fault.words} " if is_late else f" {fault.words}",
+                fault.words,
                 (start_s, height),
                 xycoords=("data", "axes fraction"),
+                xytext=(-2 if is_late else 2, 0),
+                textcoords="offset points",
                 va="top",
                 ha="right" if is_late else "left",
                 fontsize=6.2,

@@ -16,6 +16,8 @@ from iam_loadtest.report.palette import Look
 PANEL_IN = 1.15
 HEAD_IN = 0.3
 APART = 0.12
+MOST_WITH_INTERVALS = 5
+"""More topologies than that in a panel would hide each other's points behind their intervals."""
 MOST_APART = 0.7
 """Topologies stand so far apart at each delay, all of them together at most so far: one delay is 1."""
 
@@ -37,9 +39,17 @@ def visibility_figure(
         _style(axes, kind, is_last=number == len(panels) - 1)
         apart = min(APART, MOST_APART / len(lines))
         for place, (topology, points) in enumerate(lines):
-            handles[topology] = _draw(axes, points, looks[topology], apart * (place - (len(lines) - 1) / 2))
+            shift = apart * (place - (len(lines) - 1) / 2)
+            handles[topology] = _draw(axes, points, looks[topology], shift)
+            if has_intervals(panels):
+                _draw_intervals(axes, points, looks[topology], shift)
     legend(figure, height_in, handles)
     return figure
+
+
+def has_intervals(panels: Sequence[tuple[str, Sequence[Line]]]) -> bool:
+    """Whether intervals are drawn."""
+    return all(len(lines) <= MOST_WITH_INTERVALS for _, lines in panels)
 
 
 def _style(axes: Axes, kind: str, is_last: bool) -> None:
@@ -63,9 +73,12 @@ def _draw(axes: Axes, points: Sequence[VisibilityPoint], look: Look, shift: floa
     places = [BINS_MS.index(point.from_ms) + shift for point in points]
     axes.plot(places, [100 * point.smoothed for point in points], color=look.colour, linewidth=1.0, alpha=0.7)
     values = [100 * (point.fresh.value or 0) for point in points]
-    marks = axes.scatter(places, values, s=14, marker=look.marker, color=look.colour, zorder=3, clip_on=False)
-    for place, point in zip(places, points, strict=True):
+    return axes.scatter(places, values, s=14, marker=look.marker, color=look.colour, zorder=3, clip_on=False)
+
+
+def _draw_intervals(axes: Axes, points: Sequence[VisibilityPoint], look: Look, shift: float) -> None:
+    for point in points:
         if point.fresh.interval:
             low, high = point.fresh.interval
+            place = BINS_MS.index(point.from_ms) + shift
             axes.vlines(place, 100 * low, 100 * high, colors=look.colour, linewidth=0.9, alpha=0.7)
-    return marks
