@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from iam_loadtest.lab.process import plain_environment
 from iam_loadtest.results.lab_state import LabState, read_lab_state
 
 _PATIENCE_S = 5.0
+_CLEARED_WITHIN_S = 60.0
 _POLL_S = 0.02
 _BEGINS_WITHIN_S = 2.0
 """From the lock to the numbers of its processes in the file."""
@@ -46,8 +47,9 @@ def running_lab(base: Path, launcher: int | None = None) -> RunningLab | None:
 
 
 def take_down(base: Path) -> bool:
-    """End the lab in a directory and wait for its end; whether there was one. Its version does not matter.
+    """End the lab in a directory and wait until all of it is gone; whether there was one. Its version does not matter.
 
+    Its processes end at once; deleting what databases kept on a busy disk takes longer, and is waited for, too.
     Raises UserError where the directory is not this user's alone.
     """
     processes = _processes(base)
@@ -56,9 +58,9 @@ def take_down(base: Path) -> bool:
             remove_data(base)
         return False
     _signal(processes[0], signal.SIGTERM)
-    if not _gone(base):
+    if not (_ended(processes[1]) and _gone(base, _CLEARED_WITHIN_S)):
         _signal(processes[0], signal.SIGKILL)
-        if not _gone(base):
+        if not _gone(base, _PATIENCE_S):
             raise UserError(f"{base}: process {processes[1]} of the lab does not end, not even by SIGKILL.")
         remove_data(base)
     return True
@@ -141,9 +143,25 @@ def _is_locked(descriptor: int) -> bool:
     return False
 
 
-def _gone(base: Path) -> bool:
-    deadline = time.monotonic() + _PATIENCE_S
-    while _processes(base) is not None:
+def _ended(process: int) -> bool:
+    """Whether a process ends in time; its parent may not have taken note of that yet."""
+    return _until(lambda: _state_of(process) in ("", "Z", "X"), _PATIENCE_S)
+
+
+def _state_of(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def _gone(base: Path, within_s: float) -> bool:
+    return _until(lambda: _processes(base) is None, within_s)
+
+
+def _until(is_so: Callable[[], bool], within_s: float) -> bool:
+    deadline = time.monotonic() + within_s
+    while not is_so():
         if time.monotonic() >= deadline:
             return False
         time.sleep(_POLL_S)

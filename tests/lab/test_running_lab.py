@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +68,19 @@ def test_a_lab_that_never_says_its_numbers_is_said(tmp_path: Path, monkeypatch: 
     with held(tmp_path, ""), pytest.raises(UserError, match="a lab is just beginning or ending there; try again"):
         take_down(tmp_path)
     assert (tmp_path / "iam.sqlite").exists()
+
+
+def test_a_lab_that_still_deletes_its_files_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process 1 has ended, so it is asked once and not killed, though clearing up takes longer than that."""
+    signalled: list[int] = []
+    monkeypatch.setattr(control, "_signal", lambda _, number: signalled.append(number))
+    monkeypatch.setattr(control, "_PATIENCE_S", 0.0)
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    with held(tmp_path, f"{os.getpid()} {ended.pid}\n") as descriptor:
+        monkeypatch.setattr(control.time, "sleep", lambda _: fcntl.flock(descriptor, fcntl.LOCK_UN))
+        assert take_down(tmp_path) is True
+    assert signalled == [signal.SIGTERM]
 
 
 def test_a_directory_without_a_lab_has_none(tmp_path: Path) -> None:
