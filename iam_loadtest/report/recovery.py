@@ -11,7 +11,7 @@ from iam_loadtest.analysis.recovery import CombinedRecovery, Recovery
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.findings_json import rounded
 from iam_loadtest.report.table import Column, Entry, Table, words
-from iam_loadtest.report.text import NO_DATA, number, plural, quoted, seconds, with_range
+from iam_loadtest.report.text import NO_DATA, number, plural, quoted, seconds
 
 MOST_TOLD = 6
 """So many faults are told in the answer."""
@@ -107,9 +107,16 @@ def _with_none(one: Estimate, without: int) -> str:
 
 def _shown(one: Estimate) -> str:
     """What has no geometric mean, since some trials never came so far, has its range alone."""
-    if one.minimum == one.maximum:
-        return number(one.minimum)
-    return with_range(one) if one.value is not None else f"{number(one.minimum)}–{number(one.maximum)}"
+    if one.minimum is None or one.maximum is None:
+        return NO_DATA
+    ends = dict.fromkeys((_time(one.minimum), _time(one.maximum)))
+    span = "–".join(ends)
+    return span if len(ends) == 1 or one.value is None else f"{_time(one.value)} [{span}]"
+
+
+def _time(value_s: float) -> str:
+    """To a hundredth of a second: a client's clock says no more of a fault."""
+    return f"{value_s:.2f}" if value_s < 10 else number(value_s)
 
 
 def _counted(one: Estimate) -> str:
