@@ -31,10 +31,13 @@ def shown_request(method: str, url: str, headers: Mapping[str, str], body: bytes
     return " ".join([place, *fields, *([f"Authorization={_proof(proof)}"] if proof else [])])
 
 
-def shown_answer(status: int, body: bytes) -> str:
-    """An answer in one line: the members of its object, with values where they are no secret; else its size."""
+def shown_answer(status: int, body: bytes, is_page: bool = False) -> str:
+    """An answer in one line: the members of its object, with values where they are no secret; else its size.
+
+    Of what a browser is shown, nothing but its size.
+    """
     try:
-        document = orjson.loads(body)
+        document = None if is_page else orjson.loads(body)
     except ValueError:
         document = None
     if isinstance(document, dict) and document:

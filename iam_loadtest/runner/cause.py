@@ -188,7 +188,8 @@ def _exchange(refusal: Refusal) -> Cause | None:
 
 
 def _user(refusal: Refusal) -> Cause | None:
-    if refusal.step.grant is not Grant.PASSWORD or not refusal.says("invalid_grant"):
+    by_grant = refusal.step.grant is Grant.PASSWORD and refusal.says("invalid_grant")
+    if not by_grant and not refusal.says("name or password was not accepted"):
         return None
     return Cause(
         "user name or password is wrong, or the user must do something first (a new password, terms of use)",

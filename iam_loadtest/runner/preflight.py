@@ -147,7 +147,7 @@ class Preflight:
                 time.sleep(_POLL_S)
                 return exchange(request if request.renew is None else request.renew())
             sent = shown_request(request.method, request.url, request.headers, request.body)
-            answered = shown_answer(response.status, response.body if request.visit is None else b"")
+            answered = shown_answer(response.status, response.body, is_page=request.visit is not None)
             seen = (request.step, judged.outcome, response.status, latency_s, judged.detail)
             checked.append(CheckedStep(*seen, sent, answered))
             if isinstance(judged.answer, Tokens):

@@ -64,6 +64,10 @@ def test_an_answer_shows_its_members(body: bytes, shown: str) -> None:
     assert shown_answer(200, body) == shown
 
 
+def test_of_a_page_its_size_is_shown_whatever_it_holds() -> None:
+    assert shown_answer(200, b'{"access_token": "a"}', is_page=True) == "21 bytes"
+
+
 def test_no_answer_is_said_to_be_none() -> None:
     assert shown_answer(0, b"") == "no answer"
 

@@ -104,6 +104,12 @@ def cause(
         ("401 invalid_token not found", EXCHANGE, {}, "the subject token is not known to the node"),
         ("401 invalid_token not found", EXCHANGE, {"skew_s": 60.0}, "60 s ahead of the server's"),
         ("400 invalid_grant Invalid user credentials", {"grant": "password"}, {}, "user name or password is wrong"),
+        (
+            "the login page came again: name or password was not accepted",
+            {"request": "login", "client": None},
+            {},
+            "user name or password is wrong",
+        ),
         ("400 invalid_grant Token is not active", {"grant": "refresh_token"}, {}, "used before under rotation"),
         (
             "400 invalid_request",
