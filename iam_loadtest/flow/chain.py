@@ -15,6 +15,8 @@ from iam_loadtest.results.outcome import Outcome
 
 Flow = Generator[Request, Answer, None]
 Exchange = Callable[[Request], tuple[Outcome, Answer]]
+MakeFlow = Callable[[Sequence["ChainStep"], "UserLogin", "Held"], Flow]
+"""Makes the flow of one chain: :func:`chain`, or a workload of one's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,12 +43,11 @@ class ProbeUser(ReportingUser):
             self._runner.close()
 
     def _begin(self) -> ProbeRunner:
-        holder = holder_of(self.environment)
-        holder.is_ready.wait()
-        if holder.session is None or holder.session.probing is None:
+        session = holder_of(self.environment).admit()
+        if session is None or session.probing is None:
             raise StopUser
-        runner, self._wait_s = holder.session.start_probe_user(self._report)
-        self._think_time_s = holder.session.think_time_s if holder.session.probing.is_alone else 0.0
+        runner, self._wait_s = session.start_probe_user(self._report)
+        self._think_time_s = session.think_time_s if session.probing.is_alone else 0.0
         return runner
 
 

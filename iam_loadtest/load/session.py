@@ -13,7 +13,7 @@ from typing import Any
 from gevent.event import Event
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.flow.chain import UserLogin
+from iam_loadtest.flow.chain import MakeFlow, UserLogin, chain
 from iam_loadtest.flow.prepare import ReadyWorkload, prepare_workload
 from iam_loadtest.flow.ready_probe import ReadyProbes, prepare_probes
 from iam_loadtest.load.arrival import numbers_of, pace_of
@@ -70,15 +70,18 @@ class LoadSession:
         self.think_time_s = setup.scenario.load.think_time_s
 
     def start_user(
-        self, own_workload: str | None, report: Report, is_stopping: Callable[[], bool]
+        self, own_workload: str | None, report: Report, is_stopping: Callable[[], bool], flow: MakeFlow = chain
     ) -> tuple[VirtualUser, float]:
-        """A new user of this process, and the seconds it waits first, so that users are not in step."""
+        """A new user of this process, and the seconds it waits first, so that users are not in step.
+
+        Of several workloads each process begins with another one: many processes may have few users each.
+        """
         number = next(self._numbers)
         names = self._setup.workloads_for(own_workload)
-        mix = self._mix(names[number % len(names)])
+        mix = self._mix(names[(self._place.slot + number) % len(names)])
         login = self._login(mix.kinds[0].workload.users, number)
         transport = self._transport(self._place.slot + number)
-        user = VirtualUser(mix, login, transport, self.recorder, report, is_stopping, self.aside)
+        user = VirtualUser(mix, login, transport, self.recorder, report, is_stopping, self.aside, flow)
         return user, self._phase_s(number)
 
     def start_probe_user(self, report: Report) -> tuple[ProbeRunner, float]:
@@ -136,18 +139,42 @@ def _dispatcher(setup: LoadSetup) -> Dispatcher | None:
 class SessionHolder:
     """The session of this process, if a test could be started; users wait for it to be ready.
 
-    ``on_trouble`` is told where a user cannot go on, so that the test ends with that reason.
+    ``on_trouble`` is told why users cannot go on, so that the test ends with that reason.
     """
 
     def __init__(self) -> None:
         self.session: LoadSession | None = None
         self.is_ready = Event()
         self.on_trouble: Callable[[UserError], None] = lambda error: _LOG.error("%s", error)
+        self._is_over = False
+        self._is_troubled = False
 
     def clear(self) -> None:
         """There is no test now."""
         self.session = None
         self.is_ready.clear()
+        self._is_over = self._is_troubled = False
+
+    def admit(self) -> LoadSession | None:
+        """The session for a user that begins, once it is ready; None where the user is to end."""
+        self.is_ready.wait()
+        return None if self._is_over else self.session
+
+    def end(self) -> None:
+        """The test ends: no user begins any more. Locust may start some after it was told to stop them."""
+        self._is_over = True
+        self.is_ready.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the test ends."""
+        return self._is_over
+
+    def tell(self, error: UserError) -> None:
+        """A user cannot go on; what ends one ends them all, so the first one's word is passed on."""
+        if not self._is_troubled:
+            self._is_troubled = True
+            self.on_trouble(error)
 
 
 def holder_of(environment: Any) -> SessionHolder:
@@ -157,6 +184,11 @@ def holder_of(environment: Any) -> SessionHolder:
         holder = SessionHolder()
         setattr(environment, _ATTRIBUTE, holder)
     return holder
+
+
+def has_holder(environment: Any) -> bool:
+    """Whether a Locust environment has got a holder yet."""
+    return hasattr(environment, _ATTRIBUTE)
 
 
 def open_session(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import gevent
 from locust import User, runners, task
-from locust.exception import CatchResponseError, StopUser
+from locust.exception import CatchResponseError, StopTest, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from iam_loadtest.errors import UserError
+from iam_loadtest.flow.chain import ChainStep, Flow, Held, UserLogin, chain
 from iam_loadtest.flow.message import Request
-from iam_loadtest.flow.token_pool import TokensUsedUpError
 from iam_loadtest.load.dispatcher import Dispatcher
-from iam_loadtest.load.session import holder_of
+from iam_loadtest.load.session import has_holder, holder_of
 from iam_loadtest.load.virtual_user import VirtualUser
 from iam_loadtest.results.outcome import Outcome
 
@@ -25,9 +27,13 @@ class ReportingUser(User):
     """Base of all users: tells Locust's listeners of each request, and ends at once where it only waits."""
 
     abstract = True
+    is_set_up: ClassVar[bool] = False
+    """Whether the plugin was installed: nobody else would ever let users begin."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
+        if not (self.is_set_up or has_holder(environment)):
+            raise StopTest("The locustfile lacks the line install(), from iam_loadtest.load.plugin; add it.")
         self._fire = environment.events.request.fire
         self._listeners: list[Any] = environment.events.request._handlers
         self._stock_listener = [next((one for one in self._listeners if one.__module__ == runners.__name__), None)]
@@ -69,6 +75,7 @@ class TokenUser(ReportingUser):
     """Base of the users that run chains; ``workload`` names what a class runs unless ``--workload`` says otherwise.
 
     A failed request is recorded and the user goes on; an exception is a defect, which Locust shows under Exceptions.
+    A subclass may have a :meth:`flow`, a ``wait_time`` and further tasks; in the open model the flow alone counts.
     """
 
     abstract = True
@@ -79,19 +86,27 @@ class TokenUser(ReportingUser):
         self._virtual: VirtualUser | None = None
         self._wait_s = 0.0
         self._think_time_s = 0.0
+        self._goes_on = False
         self._dispatcher: Dispatcher | None = None
+
+    def flow(self, steps: Sequence[ChainStep], user: UserLogin, held: Held) -> Flow:
+        """The requests of one chain: the workload's steps in turn, each with what earlier ones gave to ``held``.
+
+        Override it for a workload that has to decide as it goes; every request that it yields is a row.
+        """
+        return chain(steps, user, held)
 
     @task
     def run_chain(self) -> None:
         """Run chains, and end the test with its reason where there are no tokens to begin with any more."""
         try:
             self._run_chains()
-        except TokensUsedUpError as error:
-            holder_of(self.environment).on_trouble(error)
+        except UserError as error:
+            holder_of(self.environment).tell(error)
             raise StopUser from None
 
     def _run_chains(self) -> None:
-        """Run chains until one fails or the user is to think or stop; the first call only takes up place and phase.
+        """Run chains until one fails or it is Locust's turn; the first call only takes up place and phase.
 
         Going back to Locust after every chain costs as much as half a request. After a good chain the event loop has
         had its turn, since every answer is waited for; a failed one may have come at once.
@@ -102,8 +117,8 @@ class TokenUser(ReportingUser):
         if self._dispatcher is not None:
             self._serve(self._virtual, self._dispatcher)
             return
-        run_chain, thinks = self._virtual.run_chain, self._think_time_s > 0
-        while run_chain() is Outcome.OK and not thinks and self._state != LOCUST_STATE_STOPPING:
+        run_chain, goes_on = self._virtual.run_chain, self._goes_on
+        while run_chain() is Outcome.OK and goes_on and self._state != LOCUST_STATE_STOPPING:
             pass
 
     def _serve(self, virtual: VirtualUser, dispatcher: Dispatcher) -> None:
@@ -139,15 +154,19 @@ class TokenUser(ReportingUser):
             self._virtual.close()
 
     def _begin(self) -> VirtualUser:
-        holder = holder_of(self.environment)
-        holder.is_ready.wait()
-        if holder.session is None:
+        session = holder_of(self.environment).admit()
+        if session is None:
             raise StopUser
-        self._think_time_s = holder.session.think_time_s
-        self._dispatcher = holder.session.dispatcher
-        virtual, phase_s = holder.session.start_user(self.workload, self._report, self._is_stopping)
+        self._think_time_s = session.think_time_s
+        self._goes_on = not session.think_time_s and self._leaves_all_to_chains()
+        self._dispatcher = session.dispatcher
+        virtual, phase_s = session.start_user(self.workload, self._report, self._is_stopping, self.flow)
         self._wait_s = phase_s if self._dispatcher is None else 0.0
         return virtual
+
+    def _leaves_all_to_chains(self) -> bool:
+        """Whether Locust has nothing to do between chains: no other task, and no waiting that a subclass asks for."""
+        return len(self.tasks) == 1 and type(self).wait_time is TokenUser.wait_time
 
 
 class AccessTokenUser(TokenUser):

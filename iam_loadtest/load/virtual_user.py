@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from gevent import GreenletExit
 
 from iam_loadtest.flow.answer import Answer
-from iam_loadtest.flow.chain import ChainStep, Held, UserLogin, chain, drive
+from iam_loadtest.flow.chain import Flow, Held, MakeFlow, UserLogin, chain, drive
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.load.aside import Aside
 from iam_loadtest.load.clock import now_us
@@ -41,6 +41,8 @@ class _ChainCutError(Exception):
 class VirtualUser:
     """Runs chains for one login. ``report`` is called for each request, ``is_stopping`` asked between steps.
 
+    ``flow`` makes the requests of a chain out of its workload's steps; priming goes through its steps in turn.
+
     It alone uses the tokens that it holds, for one chain at a time.
     """
 
@@ -53,6 +55,7 @@ class VirtualUser:
         report: Report,
         is_stopping: Callable[[], bool],
         aside: Aside | None = None,
+        flow: MakeFlow = chain,
     ) -> None:
         self._mix = mix
         self._login = login
@@ -61,6 +64,7 @@ class VirtualUser:
         self._report = report
         self._is_stopping = is_stopping
         self._aside = aside
+        self._flow = flow
         self._held: dict[str, Held] = {}
         self.is_primed = not any(kind.workload.prime for kind in mix.kinds)
         """Whether :meth:`prime` would never have anything to do."""
@@ -87,7 +91,9 @@ class VirtualUser:
         held = self._held.get(workload.name)
         started_us = now_us()
         late_us = 0 if intended_us is None else max(started_us - intended_us, 0)
-        outcome = self._run(workload.steps, held, late_us)
+        outcome = self._run(self._flow(workload.steps, self._login, held or Held()), late_us)
+        if self._is_first:
+            raise RuntimeError(f"a chain of workload {workload.name} came to its end without a request")
         if outcome is not None:
             latency_us = self._ended_us - started_us
             self._recorder.chain(started_us, latency_us, self._last_status, outcome, kind.step, late_us)
@@ -111,20 +117,20 @@ class VirtualUser:
     def _prime(self, kind: ChainKind) -> Outcome | None:
         """Have what the chains of a kind need beforehand. Its requests are rows; failing, it is a chain that failed."""
         held, started_us = Held(), now_us()
-        outcome = self._run(kind.workload.prime, held, 0)
+        outcome = self._run(chain(kind.workload.prime, self._login, held), 0)
         if outcome is Outcome.OK:
             self._held[kind.workload.name] = held
         elif outcome is not None:
             self._recorder.chain(started_us, self._ended_us - started_us, self._last_status, outcome, kind.step)
         return outcome
 
-    def _run(self, steps: Sequence[ChainStep], held: Held | None, late_us: int) -> Outcome | None:
+    def _run(self, flow: Flow, late_us: int) -> Outcome | None:
         self._last_status = 0
         self._late_us = late_us
         self._aside_us = 0
         self._is_first = True
         try:
-            return drive(chain(steps, self._login, held), self._exchange)
+            return drive(flow, self._exchange)
         except _ChainCutError:
             return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import gevent
 import pytest
 
 from iam_loadtest.errors import SecretMissingError, UserError
@@ -65,6 +66,13 @@ def test_mixed_users_take_the_workloads_in_turn(fake: FakeIam) -> None:
     assert names == ["access", "refresh", "workflow"] * 2
 
 
+def test_mixed_users_of_many_processes_with_few_each_take_all_workloads_alike(fake: FakeIam) -> None:
+    setup = setup_of_choices(Choices(issuer=fake.issuer("ok"), workload="mixed"))
+    sessions = [opened(setup, Place(slot, 6)) for slot in range(6)]
+    names = [start(session)[0]._mix.draw().workload.name for session in sessions]
+    assert {name: names.count(name) for name in names} == {"access": 2, "refresh": 2, "workflow": 2}
+
+
 def test_users_of_a_mix_share_one_sequence_of_draws(tmp_path: Path, fake: FakeIam) -> None:
     """Two thirds of the chains are of the heavier workload, whoever runs them."""
     path = tmp_path / "mix.yaml"
@@ -112,6 +120,30 @@ def test_users_have_transports_of_their_own_over_one_tls_context(setup: LoadSetu
     assert first._transport is not second._transport
     contexts = {id(user._transport._settings.tls) for user in (first, second)}
     assert len(contexts) == 1
+
+
+def test_no_user_begins_once_the_test_ends_though_one_waited_for_its_start(setup: LoadSetup) -> None:
+    holder = SessionHolder()
+    holder.session = opened(setup)
+    waiting = gevent.spawn(holder.admit)
+    gevent.sleep(0)
+    holder.end()
+    assert waiting.get(timeout=5) is None
+    assert holder.admit() is None
+    holder.clear()
+    holder.session = opened(setup)
+    holder.is_ready.set()
+    assert holder.admit() is holder.session, "the next test has users again"
+
+
+def test_what_ends_all_users_is_said_once_in_each_test() -> None:
+    holder, told = SessionHolder(), list[str]()
+    holder.on_trouble = lambda error: told.append(str(error))
+    for word in ("no token left", "no token left"):
+        holder.tell(UserError(word))
+    holder.clear()
+    holder.tell(UserError("again"))
+    assert told == ["no token left", "again"]
 
 
 def test_the_holder_stays_with_its_environment() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import gevent
 import pytest
 
-from iam_loadtest.flow.chain import ChainStep, Held, UserLogin
+from iam_loadtest.flow.chain import ChainStep, Flow, Held, UserLogin, chain
 from iam_loadtest.flow.classify import classifier_for
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.prepare import ReadyWorkload
@@ -102,6 +102,32 @@ class SlowlySigned(ChainStep):
     def request(self, held: Held, user: UserLogin) -> Request:
         self.clock.now_us += 50_000
         return Request(self.label, "http://x/t", {}, b"", "POST", self.kind, signing_us=50_000)
+
+
+def test_a_flow_of_ones_own_decides_what_is_asked_and_each_request_is_a_row() -> None:
+    def twice(steps: Sequence[ChainStep], login: UserLogin, held: Held) -> Flow:
+        issue, refresh = steps
+        yield from chain([issue], login, held)
+        yield from chain([refresh, refresh], login, held)
+
+    transport, recorder = Scripted(answer("r1"), answer("r2"), answer("r3")), Recorder()
+    mix = Mix([ChainKind(workload())])
+    virtual = VirtualUser(mix, LOGIN, transport, recorder, Reports(), lambda: False, flow=twice)
+    assert virtual.run_chain() is Outcome.OK
+    assert [row.step for row in rows(recorder)] == ["issue", "refresh", "refresh", "workflow"]
+    assert [request.body.rpartition(b"=")[2] for request in transport.sent[1:]] == [b"r1", b"r2"]
+
+
+def test_a_flow_that_asks_for_nothing_is_a_defect_and_not_a_chain_without_end() -> None:
+    def nothing(steps: Sequence[ChainStep], login: UserLogin, held: Held) -> Flow:
+        yield from ()
+
+    recorder = Recorder()
+    mix = Mix([ChainKind(workload())])
+    virtual = VirtualUser(mix, LOGIN, Scripted(), recorder, Reports(), lambda: False, flow=nothing)
+    with pytest.raises(RuntimeError, match="a chain of workload refresh came to its end without a request"):
+        virtual.run_chain()
+    assert rows(recorder) == []
 
 
 def test_what_signing_took_is_in_no_latency_and_no_lateness_but_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
