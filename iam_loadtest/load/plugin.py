@@ -20,6 +20,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.load.controller import Controller
+from iam_loadtest.load.known_locust import why_unknown
 from iam_loadtest.load.open_port import open_ports
 from iam_loadtest.load.options import IssuerFields, add_options, choices_of
 from iam_loadtest.load.order import OrderReader, setup_of_order, setup_of_trial
@@ -28,6 +29,7 @@ from iam_loadtest.load.process_watch import PARENT_PID_VARIABLE, end_by_signal, 
 from iam_loadtest.load.secret_guard import SecretGuard, advice_for_worker
 from iam_loadtest.load.setup import LoadSetup, setup_of_choices, setup_of_spec
 from iam_loadtest.load.statistics import refine_percentiles
+from iam_loadtest.load.users import ReportingUser
 from iam_loadtest.load.worker import Worker
 from iam_loadtest.scenario.trial_spec import TRIAL_SPEC_VARIABLE, read_trial_spec
 from iam_loadtest.scenario.worker_trust import WORKER_TRUST_VARIABLE, WorkerTrust
@@ -43,6 +45,8 @@ _FIXED = ("scenario", "topology", "samples", "ca_bundle", "insecure")
 @cache
 def install() -> None:
     """Make a plain ``locust -f`` run know the package's options; more calls, from more locustfiles, change nothing."""
+    _require_known_locust()
+    ReportingUser.is_set_up = True
     refine_percentiles()
     _EVENTS.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     _EVENTS.init.add_listener(_on_plain_init)
@@ -55,9 +59,18 @@ def install_trial() -> None:
     A worker that has IAM_LOADTEST_WORKER_TRUST instead gets the trial from its master, within what that allows. The
     parent is watched from here on, since a worker waits for its master before Locust's init event.
     """
+    _require_known_locust()
+    ReportingUser.is_set_up = True
     if os.environ.get(PARENT_PID_VARIABLE):
         gevent.spawn(watch_parent, int(os.environ[PARENT_PID_VARIABLE]), end_by_signal)
     _EVENTS.init.add_listener(_on_trial_init)
+
+
+def _require_known_locust() -> None:
+    """End the process with one line where Locust lacks what is needed; Locust's log is not set up yet."""
+    why = why_unknown()
+    if why is not None:
+        sys.exit(why)
 
 
 def _on_plain_init(environment: Any, runner: Any, **_: Any) -> None:
