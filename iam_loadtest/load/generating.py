@@ -31,12 +31,17 @@ class Generating:
         self._probing: gevent.Greenlet | None = None
         self._aside: Aside | None = None
 
+    def await_open(self) -> None:
+        """A test begins: users that start wait for :meth:`open` and :meth:`release`."""
+        holder_of(self._environment).clear()
+
     def open(self, setup: LoadSetup, place: Place) -> None:
         """Read and ask for all that the users need; they wait until :meth:`release`. Raises UserError."""
+        self.await_open()
         holder = holder_of(self._environment)
-        holder.clear()
         self._recorder = Recorder(keeps_rows=setup.samples is not None)
-        own_workloads = [getattr(user_class, "workload", None) for user_class in self._environment.user_classes]
+        classes = self._environment.user_classes
+        own_workloads = [user_class.workload for user_class in classes if hasattr(user_class, "workload")]
         holder.session = open_session(setup, own_workloads, place, self._recorder)
         self._aside = holder.session.aside
 
@@ -55,10 +60,13 @@ class Generating:
 
     def begin_arrivals(self, arrive: Arrive) -> None:
         """Open model: start chains by the clock, once this process's is known; nothing in the closed model."""
-        holder = holder_of(self._environment)
-        holder.is_ready.wait()
-        if holder.session is not None:
-            holder.session.begin_arrivals(arrive)
+        session = holder_of(self._environment).admit()
+        if session is not None:
+            session.begin_arrivals(arrive)
+
+    def end_users(self) -> None:
+        """Let no user begin any more; those that run go on."""
+        holder_of(self._environment).end()
 
     def end_arrivals(self) -> None:
         """Start no more chains by the clock; those that run go on."""
@@ -85,7 +93,8 @@ class Generating:
         holder.is_ready.set()
 
     def close(self) -> None:
-        """The test is over: stop probing, and what is looked at aside."""
+        """The test is over: stop probing, and what is looked at aside. A next test need not keep what this one had."""
+        gc.unfreeze()
         if self._aside is not None:
             self._aside.close()
         if self._probing is not None:

@@ -35,7 +35,10 @@ class Master:
         self._probing: gevent.Greenlet | None = None
         self.gathering: Gathering | None = None
         self.trouble: str | None = None
+        self.is_finishing = False
+        """Whether the test is being ended: nobody joins it any more."""
         self._runner.register_message(message.PING, self._on_ping)
+        self._runner.register_message(message.JOIN, self._on_join)
         self._runner.register_message(message.TROUBLE, self._on_trouble)
         self._runner.register_message(message.FINISHED, self._on_finished)
         environment.events.worker_report.add_listener(self._on_report)
@@ -47,12 +50,11 @@ class Master:
         self._slots = {id_: slot for slot, id_ in enumerate(sorted(workers, key=self._runner.get_worker_index))}
         self._finished.clear()
         self.trouble = None
-        gathering.workers = len(self._slots)
-        order = order_of(setup)
-        for client_id, slot in self._slots.items():
-            begin = message.Begin(gathering.origin_us, slot, len(self._slots), order)
-            self._runner.send_message(message.BEGIN, asdict(begin), client_id=client_id)
+        self.is_finishing = False
         self.gathering = gathering
+        gathering.workers = len(self._slots)
+        for client_id in self._slots:
+            self._send_begin(client_id, gathering)
         self._probe = HealthProbe(MASTER, lambda _: gathering.elapsed_us, lambda: 0)
         self._probing = gevent.spawn(self._probe.run)
         return gathering
@@ -82,6 +84,7 @@ class Master:
         gathering = self.gathering
         if gathering is None:
             return
+        self.is_finishing = True
         lost = self.lost()
         for client_id, slot in self._slots.items():
             if slot not in lost:
@@ -99,6 +102,11 @@ class Master:
         self.gathering = None
         self._slots = {}
 
+    def _send_begin(self, client_id: str, gathering: Gathering) -> None:
+        slot, slots = self._slots[client_id], len(self._slots)
+        begin = message.Begin(gathering.origin_us, slot, slots, order_of(gathering.setup))
+        self._runner.send_message(message.BEGIN, asdict(begin), client_id=client_id)
+
     def _add_own_health(self, gathering: Gathering) -> None:
         if self._probe is not None and self._probing is not None:
             self._probing.kill()
@@ -110,6 +118,17 @@ class Master:
     def _on_ping(self, msg: Any, **_: Any) -> None:
         answer = {"sent_us": msg.data["sent_us"], "master_us": now_us()}
         self._runner.send_message(message.PONG, answer, client_id=msg.node_id)
+
+    def _on_join(self, msg: Any, **_: Any) -> None:
+        """Take a worker in that came while a test runs: Locust has moved users to it. In a trial none can come."""
+        gathering, client_id = self.gathering, msg.node_id
+        if gathering is None or self.is_finishing or client_id not in self._runner.clients:
+            return
+        if client_id not in self._slots:
+            self._slots[client_id] = len(self._slots)
+            gathering.workers = len(self._slots)
+            _LOG.warning("A worker came while the test runs, which moves users: figures before and after may differ.")
+        self._send_begin(client_id, gathering)
 
     def _on_trouble(self, msg: Any, **_: Any) -> None:
         """Take the first word of a worker that Locust gives users to; the port is open to anyone who reaches it."""

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 BEGIN: Final = "iam-begin"
 """Master to each worker before a test: a :class:`Begin`."""
+JOIN: Final = "iam-join"
+"""Worker to master, where Locust gave it users and nobody said what they are to do: answered with a :class:`Begin`."""
 PING: Final = "iam-ping"
 PONG: Final = "iam-pong"
 """The handshake of clocks: a worker asks, the master answers with its own clock."""

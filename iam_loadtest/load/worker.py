@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import gevent
+from locust.runners import STATE_INIT
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.load import message
 from iam_loadtest.load.clock_sync import ClockSync
+from iam_loadtest.load.gathering import poll
 from iam_loadtest.load.generating import Generating
 from iam_loadtest.load.message import Arrive, Begin
 from iam_loadtest.load.order import OrderReader
 from iam_loadtest.load.session import Place, holder_of
 
 _LOG = logging.getLogger(__name__)
+JOIN_PATIENCE_S = 10.0
 
 
 class Worker:
@@ -29,44 +33,75 @@ class Worker:
         self._generating = Generating(environment)
         self._begin: Begin | None = None
         self._clock = ClockSync(self._runner)
-        self._keeping: gevent.Greenlet | None = None
+        self._relating: gevent.Greenlet | None = None
         self._runner.register_message(message.BEGIN, self._on_begin)
         self._runner.register_message(message.ARRIVE, self._on_arrive, concurrent=True)
         self._runner.register_message(message.FINISH, self._on_finish, concurrent=True)
         holder_of(environment).on_trouble = self._tell
         environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.test_stopping.add_listener(self._on_test_stopping)
         environment.events.report_to_master.add_listener(self._on_report)
+        if self._runner.worker_state != STATE_INIT:  # Locust may give users to a worker before its init event
+            self._on_test_start()
 
     def _on_begin(self, msg: Any, **_: Any) -> None:
         self._begin = Begin(**msg.data)
 
     def _on_test_start(self, **_: Any) -> None:
-        """Open the session here, before Locust starts the first user; the handshake needs the message loop."""
+        """Open the session here, before Locust starts the first user; what needs the message loop comes after.
+
+        That loop stands still meanwhile, so a heartbeat that is not heard does not mean that the master is gone.
+        """
+        self._stop_relating()
         begin, self._begin = self._begin, None
+        if begin is None:
+            self._generating.await_open()
+            self._relating = gevent.spawn(self._join)
+            return
+        self._runner.last_heartbeat_timestamp = None
+        is_open = self._open(begin)
+        self._runner.last_heartbeat_timestamp = time.time()
+        if is_open:
+            self._relating = gevent.spawn(self._relate, begin)
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        """What was said of this test is of no use to the next one."""
+        self._stop_relating()
+        self._begin = None
+
+    def _join(self) -> None:
+        """The test began before this worker came: ask what its users are to do."""
+        self._runner.send_message(message.JOIN)
+        if not poll(lambda: self._begin is not None, JOIN_PATIENCE_S):
+            self._give_up(UserError("the master did not say when the test began; start it with the same locustfile."))
+            return
+        begin, self._begin = self._begin, None
+        if begin is not None and self._open(begin):
+            self._relate(begin)
+
+    def _open(self, begin: Begin) -> bool:
         try:
-            if begin is None:
-                raise UserError("the master did not say when the test began; start it with the same locustfile.")
             self._generating.open(self._setup_of(begin.order), Place(begin.slot, begin.slots))
         except UserError as error:
             self._give_up(error)
-        else:
-            gevent.spawn(self._release, begin)
+            return False
+        return True
 
-    def _release(self, begin: Begin) -> None:
+    def _relate(self, begin: Begin) -> None:
+        """Let the users run once this process's clock is known, and keep it known until the test ends."""
         try:
             relation = self._clock.handshake()
         except UserError as error:
             self._give_up(error)
-        else:
-            self._generating.release(begin.slot, relation.offset_us - begin.origin_us)
-            self._stop_keeping()
-            correct = self._generating.correct
-            self._keeping = gevent.spawn(self._clock.keep, relation, lambda offset: correct(offset - begin.origin_us))
+            return
+        correct = self._generating.correct
+        self._generating.release(begin.slot, relation.offset_us - begin.origin_us)
+        self._clock.keep(relation, lambda offset_us: correct(offset_us - begin.origin_us))
 
-    def _stop_keeping(self) -> None:
-        if self._keeping is not None:
-            self._keeping.kill()
-            self._keeping = None
+    def _stop_relating(self) -> None:
+        if self._relating is not None:
+            self._relating.kill()
+            self._relating = None
 
     def _give_up(self, error: UserError) -> None:
         self._generating.give_up()
@@ -89,13 +124,15 @@ class Worker:
     def _on_finish(self, msg: Any, **_: Any) -> None:
         """Stop the users, audit what probes wrote, then send everything.
 
-        Locust's own report, which carries ours, comes before the total.
+        Locust's own report, which carries ours, comes before the total. Its master may still be starting users, and
+        has workers wait for the grace once more before they are ready for the next test: nobody runs any more then.
         """
         self._environment.stop_timeout = msg.data["grace_s"]
+        self._generating.end_users()
         self._generating.end_arrivals()
         self._generating.end_probes()
         self._runner.stop()
-        self._stop_keeping()
+        self._environment.stop_timeout = 0.0
         if msg.data["audits"]:
             self._generating.audit()
         self._generating.close()

@@ -12,6 +12,7 @@ from locust.runners import STATE_INIT
 from iam_loadtest.load import message
 from iam_loadtest.load.admission import Admission
 from iam_loadtest.load.master import Master, said_elsewhere
+from iam_loadtest.load.setup import Choices, setup_of_choices
 
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
 
@@ -23,6 +24,13 @@ class Runner:
         self.clients = {"w1": SimpleNamespace(state=STATE_INIT)}
         self.listeners: dict[str, Callable[[Any], None]] = {}
         self.heard: list[tuple[str, str]] = []
+        self.sent: list[tuple[str, str, Any]] = []
+
+    def get_worker_index(self, client_id: str) -> str:
+        return client_id
+
+    def send_message(self, kind: str, data: Any, client_id: str) -> None:
+        self.sent.append((client_id, kind, data))
 
     def register_message(self, kind: str, listener: Callable[[Any], None], **_: Any) -> None:
         self.listeners[kind] = listener
@@ -31,13 +39,37 @@ class Runner:
         self.heard.append((client_id, msg.type))
 
 
+def master_of(runner: Runner, told: list[str]) -> Master:
+    events = SimpleNamespace(worker_report=SimpleNamespace(add_listener=lambda _: None))
+    return Master(SimpleNamespace(runner=runner, events=events), told.append)
+
+
 def test_trouble_is_taken_from_workers_alone_and_the_first_one_counts() -> None:
     runner, told = Runner(), list[str]()
-    events = SimpleNamespace(worker_report=SimpleNamespace(add_listener=lambda _: None))
-    master = Master(SimpleNamespace(runner=runner, events=events), told.append)
+    master = master_of(runner, told)
     for node_id, text in (("stranger", "stop it"), ("w1", "no secret"), ("w1", "again")):
         runner.listeners[message.TROUBLE](SimpleNamespace(node_id=node_id, data={"text": text}))
     assert (master.trouble, told) == ("no secret", ["no secret"])
+
+
+def test_a_worker_that_comes_during_a_test_is_told_what_to_do_and_counts() -> None:
+    """Locust gives it users. A stranger that Locust does not know gets no answer, nor one that comes at the end."""
+    runner = Runner()
+    master = master_of(runner, [])
+    gathering = master.begin(setup_of_choices(Choices()))
+    runner.clients["w2"] = SimpleNamespace(state=STATE_INIT)
+    for node_id in ("w2", "stranger", "w1"):
+        runner.listeners[message.JOIN](SimpleNamespace(node_id=node_id))
+    told = [(client_id, data["slot"], data["slots"]) for client_id, _, data in runner.sent]
+    assert told == [("w1", 0, 1), ("w2", 1, 2), ("w1", 0, 2)], "who was told already and did not hear is told again"
+    assert {kind for _, kind, _ in runner.sent} == {message.BEGIN}
+    assert gathering.workers == 2
+    runner.clients.clear()
+    master.finish(0)
+    runner.clients["w3"] = SimpleNamespace(state=STATE_INIT)
+    runner.listeners[message.JOIN](SimpleNamespace(node_id="w3"))
+    assert gathering.workers == 2
+    assert len(runner.sent) == 3
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-CHECKS = [str(HERE / name) for name in ("statistics_checks.py", "master_checks.py", "users_checks.py")]
+NAMES = ("statistics_checks.py", "master_checks.py", "worker_checks.py", "users_checks.py")
+CHECKS = [str(HERE / name) for name in NAMES]
 
 
 def test_the_checks_within_locust_pass() -> None:
