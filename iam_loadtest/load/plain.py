@@ -10,11 +10,12 @@ import gevent
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.load.collector import prepare_to_write
-from iam_loadtest.load.gathering import Gathering, refuse, report_trouble
+from iam_loadtest.load.gathering import Gathering, poll, refuse, report_trouble
 from iam_loadtest.load.generating import Generating, SetupSource
-from iam_loadtest.load.master import Master
+from iam_loadtest.load.master import FINISH_PATIENCE_S, Master
 from iam_loadtest.load.message import Arrive
 from iam_loadtest.load.session import Place, holder_of
+from iam_loadtest.load.setup import LoadSetup
 from iam_loadtest.load.verdict import load_result
 from iam_loadtest.results.load_result import write_load_result
 from iam_loadtest.results.trial import SAMPLES_FILE, TrialStatus, WindowMarks
@@ -31,7 +32,8 @@ class PlainMaster:
     def __init__(self, environment: Any, setup_of: SetupSource) -> None:
         self._environment = environment
         self._setup_of = setup_of
-        self._master = Master(environment, lambda text: report_trouble(environment, text))
+        self._master = Master(environment, self._on_trouble)
+        self._directories = SampleDirectories()
         get_ready(environment)
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
@@ -39,23 +41,38 @@ class PlainMaster:
 
     def _on_test_start(self, **_: Any) -> None:
         try:
-            self._master.begin(self._setup_of(self._environment))
+            self._master.begin(self._directories.of(self._setup_of(self._environment)))
         except UserError as error:
             refuse(self._environment, error)
+        else:
+            self._directories.take()
+
+    def _on_trouble(self, text: str) -> None:
+        """A test that ends anyway is let go on with that."""
+        if self._master.gathering is not None and not self._master.is_finishing:
+            report_trouble(self._environment, text)
 
     def _on_spawning_complete(self, **_: Any) -> None:
+        """Locust says so even where it was told to stop during the ramp."""
         gathering = self._master.gathering
-        if gathering is not None and open_window(gathering):
+        if gathering is not None and not self._master.is_finishing and open_window(gathering):
             self._master.begin_arrivals(arrivals_from_now(gathering))
 
     def _on_test_stopping(self, **_: Any) -> None:
-        """Locust goes on to stop the workers only after this: everything arrives before they leave."""
+        """Locust goes on to stop the workers only after this: everything arrives before they leave.
+
+        Who stops a test a second time waits for the first one to end it.
+        """
         gathering = self._master.gathering
-        if gathering is not None:
-            close_window(gathering)
-            self._master.finish(self._environment.stop_timeout)
-            save(gathering)
-            self._master.forget()
+        if gathering is None:
+            return
+        if self._master.is_finishing:
+            poll(lambda: self._master.gathering is not gathering, self._environment.stop_timeout + FINISH_PATIENCE_S)
+            return
+        close_window(gathering)
+        self._master.finish(self._environment.stop_timeout)
+        save(self._environment, gathering)
+        self._master.forget()
 
 
 class PlainLocal:
@@ -65,6 +82,7 @@ class PlainLocal:
         self._environment = environment
         self._setup_of = setup_of
         self._generating = Generating(environment)
+        self._directories = SampleDirectories()
         self._gathering: Gathering | None = None
         self._pump: gevent.Greenlet | None = None
         get_ready(environment)
@@ -76,13 +94,14 @@ class PlainLocal:
 
     def _on_test_start(self, **_: Any) -> None:
         try:
-            setup = self._setup_of(self._environment)
+            setup = self._directories.of(self._setup_of(self._environment))
             self._generating.open(setup, Place())
             self._gathering = Gathering(setup)
         except UserError as error:
             self._generating.give_up()
             refuse(self._environment, error)
         else:
+            self._directories.take()
             self._generating.release(0, -self._gathering.origin_us)
             self._pump = gevent.spawn(self._pump_rows)
 
@@ -114,8 +133,26 @@ class PlainLocal:
         self._gather()
         self._gathering.collector.add_total(0, self._generating.rows)
         self._gathering.collector.close()
-        save(self._gathering)
+        save(self._environment, self._gathering)
         self._gathering = None
+
+
+class SampleDirectories:
+    """Where the tests of a process keep their samples: ``--samples DIR``, then DIR-2, DIR-3 and so on."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    def of(self, setup: LoadSetup) -> LoadSetup:
+        """The setup with the directory of the next test."""
+        if setup.samples is None or not self._taken:
+            return setup
+        first = setup.samples.absolute()
+        return replace(setup, samples=first.with_name(f"{first.name}-{self._taken + 1}"))
+
+    def take(self) -> None:
+        """A test has begun to write there."""
+        self._taken += 1
 
 
 def get_ready(environment: Any) -> None:
@@ -142,14 +179,17 @@ def arrivals_from_now(gathering: Gathering) -> Arrive:
 
 
 def close_window(gathering: Gathering) -> None:
-    """The test is being stopped."""
+    """The test is being stopped, perhaps not for the first time."""
     marks = gathering.collector.window
-    if marks.window_start_us is not None:
+    if marks.window_start_us is not None and marks.window_end_us is None:
         gathering.set_window(replace(marks, window_end_us=gathering.elapsed_us))
 
 
-def save(gathering: Gathering) -> None:
-    """Write load.json beside the samples and say so; a run stopped during its ramp is interrupted."""
+def save(environment: Any, gathering: Gathering) -> None:
+    """Write load.json beside the samples and say so; a run stopped during its ramp is interrupted.
+
+    Samples that are not whole, or cannot be written, make Locust's exit code 1: a pipeline must not pass on them.
+    """
     directory = gathering.setup.samples
     if directory is None:
         return
@@ -157,8 +197,16 @@ def save(gathering: Gathering) -> None:
     is_early = gathering.collector.window.window_start_us is None
     early = (TrialStatus.INTERRUPTED, "stopped before all users ran") if is_early else None
     result = load_result(gathering.gathered(), early)
-    write_load_result(directory, result)
+    is_whole = result.status is not TrialStatus.INVALID
     for caution in result.cautions:
         _LOG.warning("Caution: %s; %s.", caution.text, caution.remedy)
     verdict = str(result.status) if result.reason is None else f"{result.status}: {result.reason}"
-    _LOG.info("%s holds %d rows (%s).", directory / SAMPLES_FILE, result.counts.received, verdict)
+    level = logging.INFO if is_whole else logging.ERROR
+    _LOG.log(level, "%s holds %d rows (%s).", directory / SAMPLES_FILE, result.counts.received, verdict)
+    try:
+        write_load_result(directory, result)
+    except UserError as error:
+        _LOG.error("%s", error)
+        is_whole = False
+    if not is_whole:
+        environment.process_exit_code = 1

@@ -145,8 +145,14 @@ def test_a_run_started_from_the_page_uses_the_workload_chosen_and_keeps_its_samp
     assert result.status is TrialStatus.OK
     for secret in (SECRET, "fake-access-", "fake-refresh-"):
         assert not [page for page in pages if secret in page]
-    web_ui.start(workload="refresh", issuer=fake.issuer("pace"))
-    eventually(lambda: "already holds samples.parquet of another test" in web_ui.get("exceptions"))
+    before = fake.counts("pace")
+    web_ui.start(workload="access", issuer=fake.issuer("pace"))
+    eventually(lambda: {"issue"} == {row["name"] for row in web_ui.get_json("stats/requests")["stats"][:-1]})
+    web_ui.post("stop")
+    eventually((web_ui.directory / "out-2" / "load.json").is_file)
+    again = read_samples(web_ui.directory / "out-2" / "samples.parquet")["step"].to_pylist()
+    counts = {grant: count - before.get(grant, 0) for grant, count in fake.counts("pace").items()}
+    assert again.count("issue") == counts["client_credentials"], "a second test in the same process"
     assert read_samples(web_ui.directory / "out" / "samples.parquet").num_rows == len(steps)
 
 
