@@ -44,6 +44,10 @@ class Mix:
 
 
 def mix_of(workloads: Mapping[str, ReadyWorkload], weights: Mapping[str, float], start: float) -> Mix:
-    """The mix of the workloads named in ``weights``; one alone has chains without a name of their own."""
-    kinds = [ChainKind(workloads[name], chain_step(name)) for name in weights]
-    return Mix(kinds if len(kinds) > 1 else [ChainKind(kinds[0].workload)], list(weights.values()), start)
+    """The mix of the workloads named in ``weights``.
+
+    Chains have a name of their own where the test's ``workloads`` are several, whether by a mix or by users of each.
+    """
+    is_alone = len(workloads) == 1
+    kinds = [ChainKind(workloads[name], WORKFLOW_STEP if is_alone else chain_step(name)) for name in weights]
+    return Mix(kinds, list(weights.values()), start)

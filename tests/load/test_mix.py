@@ -21,8 +21,14 @@ def drawn(weights: dict[str, float], chains: int, start: float = 0.0) -> Counter
 
 
 def test_a_workload_alone_has_chains_called_workflow() -> None:
-    kind = mix_of(WORKLOADS, {"access": 1.0}, 0.0).draw()
+    kind = mix_of({"access": WORKLOADS["access"]}, {"access": 1.0}, 0.0).draw()
     assert (kind.workload.name, kind.step) == ("access", "workflow")
+
+
+def test_users_of_one_workload_beside_others_have_chains_that_can_be_told_apart() -> None:
+    """A chain of one request and one of three have no percentile in common."""
+    kind = mix_of(WORKLOADS, {"access": 1.0}, 0.0).draw()
+    assert (kind.workload.name, kind.step) == ("access", "workflow:access")
 
 
 def test_chains_of_a_mix_carry_the_name_of_their_workload() -> None:
