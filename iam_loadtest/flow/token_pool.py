@@ -51,7 +51,8 @@ class TokenPool:
         """A token that nobody took before; raises TokensUsedUpError."""
         with self._ledger() as ledger:
             self._catch_up(ledger)
-            for token in self._tokens[self._next :]:
+            while self._next < len(self._tokens):
+                token = self._tokens[self._next]
                 self._next += 1
                 mark = _mark(token)
                 if mark not in self._used:

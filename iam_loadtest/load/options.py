@@ -6,6 +6,7 @@ No secret is an option: options show in the process list, and Locust sends them 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -43,7 +44,7 @@ def add_options(parser: Any) -> None:
     for name, help_text, metavar in (
         ("scenario", "Scenario file whose clients, users, steps, workloads and target are used.", "<file>"),
         ("topology", "Topology of the scenario; its first one where left out.", "<name>"),
-        ("samples", "Directory for samples.parquet (every request, exact) and load.json.", "<directory>"),
+        ("samples", "Where samples.parquet (every request, exact) and load.json go; DIR-2 for a second test.", "<dir>"),
         ("ca-bundle", "PEM file of further certificate authorities.", "<file>"),
     ):
         _add_hidden(parser, name, help_text, default="", metavar=metavar)
@@ -104,9 +105,9 @@ def _variable(option: str) -> str:
 
 
 def _scenario_argument(arguments: Sequence[str]) -> str:
-    """The scenario on the command line, needed before it is parsed: its workloads are the choices of an option."""
+    """The scenario that is named, needed before the command line is parsed: its workloads are an option's choices."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--scenario", default="")
+    parser.add_argument("--scenario", default=os.environ.get(_variable("scenario"), ""))
     return str(parser.parse_known_args(list(arguments))[0].scenario)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,6 +47,16 @@ def test_values_become_choices() -> None:
     given = parser().parse_args(["--issuer", START, "--client-id", " me ", "--workload", "refresh", "--insecure"])
     assert choices_of(given) == Choices(issuer=START, client_id="me", workload="refresh", insecure=True)
     assert choices_of(parser().parse_args([])) == Choices()
+
+
+def test_workloads_of_a_scenario_that_the_environment_names_can_be_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text("name: mine\ntopologies: {one: {provider: embedded}}\nworkloads: {night: [issue]}\n")
+    monkeypatch.setenv("IAM_LOADTEST_SCENARIO", str(scenario))
+    monkeypatch.setattr("sys.argv", ["locust"])
+    assert parser().parse_args(["--workload", "night"]).workload == "night"
 
 
 def fields(host: str = "", issuer: str = "", chosen: str = START) -> IssuerFields:
