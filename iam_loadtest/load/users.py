@@ -33,6 +33,7 @@ class ReportingUser(User):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         if not (self.is_set_up or has_holder(environment)):
+            environment.process_exit_code = 1  # else Locust would end with 0
             raise StopTest("The locustfile lacks the line install(), from iam_loadtest.load.plugin; add it.")
         self._fire = environment.events.request.fire
         self._listeners: list[Any] = environment.events.request._handlers

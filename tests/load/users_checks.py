@@ -61,8 +61,10 @@ def test_a_locustfile_that_forgets_to_install_is_told_so_instead_of_waiting_for_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ReportingUser, "is_set_up", False)
+    environment = Environment(user_classes=[AccessTokenUser])
     with pytest.raises(StopTest, match="lacks the line install"):
-        AccessTokenUser(Environment(user_classes=[AccessTokenUser]))
+        AccessTokenUser(environment)
+    assert environment.process_exit_code == 1
 
 
 class Waiting(AccessTokenUser):
