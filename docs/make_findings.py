@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iam_loadtest.analysis.cell import Cell
-from iam_loadtest.analysis.comparison import P95, THROUGHPUT, Comparison, Finding, against, judged
+from iam_loadtest.analysis.comparison import P95, THROUGHPUT, Comparison, Finding, against, comparisons_made, judged
 from iam_loadtest.analysis.margin import margins_of
 from iam_loadtest.analysis.summary import RunSummary, summarise_directory
 from iam_loadtest.results.outcome import Outcome
@@ -65,11 +65,20 @@ def findings(summary: RunSummary) -> Iterator[tuple[str, list[str]]]:
     """Each table's name and lines."""
     asked = [(question, found) for question in QUESTIONS for found in _asked(summary, question)]
     answers = judged([found for _, found in asked])
+    yield "ratios", [_allowed_for(answers)]
     for question in QUESTIONS:
         own = [answer for (of, _), answer in zip(asked, answers, strict=True) if of is question]
         yield question.name, list(_ratio_table(own))
     yield "figures", list(_figure_table(summary))
     yield "failures", list(_failure_table(summary))
+
+
+def _allowed_for(answers: Sequence[Comparison]) -> str:
+    return (
+        f"The interval is that of its pair alone, while the word behind it allows for all {comparisons_made(answers)} "
+        "ratios of this page (Holm): one whose interval excludes 1 may be inconclusive all the same, and inconclusive "
+        "never means equal."
+    )
 
 
 def _asked(summary: RunSummary, question: Question) -> Iterator[Finding]:
