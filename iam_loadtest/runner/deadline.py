@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ class LimitedAdapter(HTTPAdapter):
     """Knows its sockets, so that another thread can end what one of them waits for.
 
     A connection forgets its socket where the server is to close it: the answer's body is read from it all the same.
+    Certificates are trusted that the system trusts, as the load does, not those that requests brings with it.
     """
 
     def __init__(self) -> None:
@@ -42,6 +44,13 @@ class LimitedAdapter(HTTPAdapter):
 
         pool.ConnectionCls = connection
         return pool
+
+    def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:
+        """Where nothing names authorities, those of the system; SSL_CERT_FILE and SSL_CERT_DIR change these."""
+        super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # requests gives it no types
+        trusted = ssl.get_default_verify_paths()
+        if verify is True and (trusted.cafile or trusted.capath):
+            conn.ca_certs, conn.ca_cert_dir = trusted.cafile, trusted.capath
 
     def shut_down(self) -> None:
         """End every connection: whoever reads from one finds its end."""

@@ -94,6 +94,19 @@ def test_a_pinned_host_keeps_its_name_and_is_checked_by_it(named: tuple[ssl.SSLC
         assert send(target, f"{server.url}token").status == 200
 
 
+def test_what_the_system_trusts_is_trusted_as_by_the_load(
+    named: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """requests alone would look into a list of its own: a company's authority stands in the system's only."""
+    context, certificate = named
+    target = Target(resolve={"iam.test": ("127.0.0.1",)})
+    with serving({"/token": show_host}, context) as server:
+        url = f"https://iam.test:{port_of(server)}/token"
+        assert send(target, url).failure is Outcome.TLS_ERROR
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert send(target, url).status == 200
+
+
 def test_a_header_that_drips_over_tls_ends_at_the_time_limit_and_the_next_request_works(
     named: tuple[ssl.SSLContext, Path],
 ) -> None:
