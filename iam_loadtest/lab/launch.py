@@ -100,7 +100,10 @@ def _await_ready(
     base: Path, pid: int, lock: int, public: Sequence[socket.socket], on_ready: Callable[[LabState], None]
 ) -> None:
     """Call ``on_ready`` when the lab is; return at once where its supervisor has ended."""
-    os.pwrite(lock, f"{os.getpid()} {pid}\n".encode(), 0)
+    try:
+        os.pwrite(lock, f"{os.getpid()} {pid}\n".encode(), 0)
+    except OSError as error:
+        raise UserError(f"{base / LOCK_FILE}: cannot be written ({error.strerror}); free some space there.") from error
     for one in public:
         one.close()
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
