@@ -47,6 +47,8 @@ class KeySet:
                 leeway=LEEWAY_S,
                 options={"verify_aud": bool(audience), "require": ["exp", "iss"]},
             )
+        except BadTokenError:
+            raise
         except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:  # whatever a server can write
             raise BadTokenError(_sendable(f"{type(error).__name__}: {error}")) from error
 

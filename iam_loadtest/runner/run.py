@@ -277,9 +277,8 @@ def _new_directory(reports: Path, name: str) -> Path:
                 (directory / TRIALS_DIRECTORY).mkdir()
                 return directory
     except OSError as error:
-        raise UserError(
-            f"{reports}: cannot hold a new run: {error.strerror}; choose another with --reports."
-        ) from error
+        why = "it is no directory" if reports.is_file() else error.strerror
+        raise UserError(f"{reports}: cannot hold a new run: {why}; choose another with --reports.") from error
     raise UserError(f"{reports}: holds too many runs named {name}; choose another with --reports.")
 
 

@@ -142,4 +142,4 @@ def test_a_run_directory_that_cannot_be_made_is_one_clear_line(workshop: Worksho
     Path(occupied).write_text("a file")
     done = workshop.call("run", workshop.scenario(), "--reports", occupied)
     assert done.returncode == 1
-    assert done.stderr == f"{occupied}: cannot hold a new run: Not a directory; choose another with --reports.\n"
+    assert done.stderr == f"{occupied}: cannot hold a new run: it is no directory; choose another with --reports.\n"
