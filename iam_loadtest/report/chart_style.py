@@ -6,7 +6,7 @@ import io
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -105,11 +105,17 @@ def add_axes(figure: Figure, height_in: float, frame: Frame, body_top_in: float,
 
 def bare(axes: Axes) -> None:
     """Only a quiet horizontal scale with its grid."""
-    for side in ("top", "right", "left"):
+    quiet(axes, "x")
+    axes.spines["left"].set_visible(False)
+
+
+def quiet(axes: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
+    """Axes without a box and marks, above a thin grid."""
+    for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.tick_params(axis="both", length=0)
+    axes.tick_params(length=0)
     axes.set_axisbelow(True)
-    axes.grid(axis="x", linewidth=0.6)
+    axes.grid(axis=grid, linewidth=0.6)
 
 
 def group_heading(axes: Axes, title: str, top: float) -> None:

@@ -16,6 +16,7 @@ from iam_loadtest.report.chart_style import (
     add_axes,
     label_width_in,
     new_figure,
+    quiet,
     shortened,
 )
 from iam_loadtest.report.distribution_chart import spread
@@ -38,11 +39,7 @@ def curve_figure(
     frame = Frame(0.6, SAMPLE_IN + label_width_in(labels), 0.4, 0.48)
     figure, height_in = new_figure(title, caption, BODY_IN, frame)
     axes = add_axes(figure, height_in, frame, frame.top, BODY_IN)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.tick_params(length=0)
-    axes.set_axisbelow(True)
-    axes.grid(linewidth=0.6)
+    quiet(axes)
     axes.set_xlabel(factor)
     axes.set_ylabel(axis_label)
     axes.set_xticks(sorted({point.level for _, curve in curves for point in curve.points}))

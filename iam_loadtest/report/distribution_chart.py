@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from iam_loadtest.analysis.distribution import WHOLE, Distribution
-from iam_loadtest.report.chart_style import LINE_STYLES, Frame, add_axes, label_width_in, new_figure, shortened
+from iam_loadtest.report.chart_style import LINE_STYLES, Frame, add_axes, label_width_in, new_figure, quiet, shortened
 from iam_loadtest.report.palette import Look
 from iam_loadtest.report.text import number
 
@@ -51,11 +51,7 @@ def _points(curve: Distribution) -> tuple[list[float], list[float]]:
 
 
 def _dress(axes: Axes) -> None:
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.tick_params(length=0)
-    axes.set_axisbelow(True)
-    axes.grid(linewidth=0.6)
+    quiet(axes)
     axes.set_xlim(0, tail_position(99_900))
     axes.set_xticks([tail_position(part) for part in _TICKS], list(_TICKS.values()))
     axes.set_xlabel("percentile of successful chains, tail drawn out")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from iam_loadtest.analysis.consistency import Share
 from iam_loadtest.analysis.estimate import Estimate
-from iam_loadtest.report.chart_style import Frame, add_axes, legend, legend_height_in, new_figure
+from iam_loadtest.report.chart_style import Frame, add_axes, legend, legend_height_in, new_figure, quiet
 from iam_loadtest.report.palette import Look
 
 BODY_IN = 1.9
@@ -31,11 +31,7 @@ def price_figure(title: str, caption: str, points: Sequence[PricePoint], looks: 
     frame = Frame(0.6, 0.2, 0.36 + legend_height_in([point.topology for point in points]), 0.48)
     figure, height_in = new_figure(title, caption, BODY_IN, frame)
     axes = add_axes(figure, height_in, frame, frame.top, BODY_IN)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.tick_params(length=0)
-    axes.set_axisbelow(True)
-    axes.grid(linewidth=0.6)
+    quiet(axes)
     axes.set_xlabel("stale reads at once, %")
     axes.set_ylabel("chain p95, ms")
     legend(figure, height_in, {point.topology: _draw(axes, point, looks[point.topology]) for point in points})

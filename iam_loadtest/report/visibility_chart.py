@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from iam_loadtest.analysis.consistency import VisibilityPoint
 from iam_loadtest.analysis.probe import BINS_MS
-from iam_loadtest.report.chart_style import Frame, add_axes, legend, legend_height_in, new_figure
+from iam_loadtest.report.chart_style import Frame, add_axes, legend, legend_height_in, new_figure, quiet
 from iam_loadtest.report.palette import Look
 
 PANEL_IN = 1.15
@@ -53,11 +53,7 @@ def has_intervals(panels: Sequence[tuple[str, Sequence[Line]]]) -> bool:
 
 
 def _style(axes: Axes, kind: str, is_last: bool) -> None:
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.tick_params(length=0)
-    axes.set_axisbelow(True)
-    axes.grid(axis="y", linewidth=0.6)
+    quiet(axes, "y")
     axes.set_title(kind, fontsize=8.5, loc="left", fontweight="bold")
     axes.set_xlim(-0.5, len(BINS_MS) - 0.5)
     axes.set_ylim(0, 104)

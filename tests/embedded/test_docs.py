@@ -50,7 +50,7 @@ def test_every_endpoint_is_listed() -> None:
 def test_the_first_command_works(iam: Iam) -> None:
     """The curl line of the page, sent to the port of this test's IAM."""
     if shutil.which("curl") is None:
-        pytest.skip("no curl here")
+        pytest.skip("no curl here: install curl, with which the page asks")
     (line,) = re.findall(r"^\$ (curl .*)$", PAGE, re.MULTILINE)
     here = line.replace(f"http://127.0.0.1:{DEFAULT_PORT}/", iam.issuer)
     done = subprocess.run(shlex.split(here), capture_output=True, text=True, check=True, timeout=10)
