@@ -55,7 +55,7 @@ provider-figures: $(INSTALLED_DEV) ## measure the identity providers for docs/pr
 	$(BIN)/python docs/make_provider_figures.py reports $(PROVIDERS)
 
 fuzz: $(INSTALLED_DEV) ## send the client hostile answers for some minutes
-	IAM_LOADTEST_FUZZ=50 $(BIN)/python -m pytest --quiet --timeout 0 tests/load/test_hostile_answers.py
+	IAM_LOADTEST_FUZZ=50 $(BIN)/python -m pytest --quiet --timeout 0 tests/load/test_hostile_answers.py tests/load/test_hostile_documents.py
 
 lint: $(INSTALLED_DEV) ## check format, lint and types
 	$(BIN)/ruff format --check .

@@ -10,6 +10,8 @@ import orjson
 MAX_BODY_BYTES = 1 << 20
 MAX_DESCRIPTION = 1 << 14
 """Characters of an error's description that are looked at: room for a token that a server repeats, and no more."""
+MAX_LIFETIME_S = 100 * 365 * 86_400
+"""No token lives for a century: what is longer, or negative, says that it does not expire, or nothing."""
 
 
 class TokenResponseError(ValueError):
@@ -66,12 +68,14 @@ def _text(document: dict[str, Any], key: str) -> str:
 
 
 def lifetime_s(body: bytes) -> float | None:
-    """``expires_in`` of a 2xx body: how long its access token lives; None where it does not say."""
+    """``expires_in`` of a 2xx body: how long its access token lives; None where it does not say, or no real time."""
     try:
         lives_s = json_object(body).get("expires_in")
     except TokenResponseError:
         return None
-    return float(lives_s) if isinstance(lives_s, int | float) and not isinstance(lives_s, bool) else None
+    if not isinstance(lives_s, int | float) or isinstance(lives_s, bool):
+        return None
+    return float(lives_s) if 0 <= lives_s <= MAX_LIFETIME_S else None
 
 
 def json_object(body: bytes) -> dict[str, Any]:

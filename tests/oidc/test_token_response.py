@@ -11,6 +11,7 @@ from iam_loadtest.oidc.token_response import (
     OAuthError,
     TokenResponseError,
     Tokens,
+    lifetime_s,
     parse_error,
     parse_tokens,
 )
@@ -60,6 +61,25 @@ def test_an_error_is_read_and_other_bodies_are_no_error() -> None:
     assert parse_error(b'{"error":"invalid_grant","error_description":"gone"}') == OAuthError("invalid_grant", "gone")
     assert parse_error(b'{"error":{"code":7}}') == OAuthError()
     assert parse_error(b"<html>") == OAuthError()
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("3600", 3600.0),
+        ("0.5", 0.5),
+        ("0", 0.0),
+        ("-1", None),
+        ("1e308", None),
+        ("-1e308", None),
+        ("true", None),
+        ('"3600"', None),
+        ("null", None),
+    ],
+)
+def test_a_lifetime_is_a_time_that_a_token_can_live(said: str, found: float | None) -> None:
+    """What is negative or longer than a century tells when no token ends."""
+    assert lifetime_s(f'{{"expires_in": {said}}}'.encode()) == found
 
 
 def test_tokens_are_not_in_the_repr() -> None:
