@@ -20,6 +20,8 @@ MAX_ANSWER_BYTES = MAX_HEAD_BYTES + 2 * MAX_BODY_BYTES
 """As it comes, with the sizes of chunks and all that may stand beside them."""
 MAX_IGNORED = 64
 """Names of headers that mean nothing here, as a server spells them."""
+MAX_IGNORED_BYTES = 64
+"""Longer names are looked at each time, and not kept: one may fill a whole head."""
 
 
 _DAMAGED = "the compressed answer is damaged"
@@ -151,7 +153,7 @@ class ResponseReader:
                 self.set_cookies = (*self.set_cookies, value.decode("latin-1"))
         elif name == b"content-encoding" and value.lower() != b"identity":
             self._encoding = value.lower()
-        elif name != b"content-encoding" and len(self._ignored) < MAX_IGNORED:
+        elif name != b"content-encoding" and len(name) <= MAX_IGNORED_BYTES and len(self._ignored) < MAX_IGNORED:
             self._ignored.add(spelled)
 
     def on_headers_complete(self) -> None:

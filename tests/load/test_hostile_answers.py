@@ -289,6 +289,19 @@ def test_an_answer_without_end_is_refused_and_takes_little_memory(head: bytes, e
     assert peak_bytes(refused) < FEW_MB
 
 
+def test_a_server_that_names_a_header_at_length_in_every_answer_fills_no_memory_with_names() -> None:
+    """On one connection: each name is as long as a head may be, and none is ever used again."""
+
+    def read_all() -> None:
+        reader = ResponseReader("X-Backend")
+        for number in range(100):
+            reader.begin()
+            reader.feed(answer(GOOD, f"X-{number}-{'a' * 60_000}: 1"))
+            assert reader.body() == GOOD
+
+    assert peak_bytes(read_all) < 10 * 60_000
+
+
 def test_a_gzip_bomb_takes_no_more_memory_than_an_answer_may_have() -> None:
     def refused() -> None:
         with pytest.raises(TransportFailureError, match="larger than"):
