@@ -82,16 +82,19 @@ def down(directory: Path) -> None:
 
 
 @lab.command(
-    "exec", short_help="Run a command in the network of a node.", context_settings={"ignore_unknown_options": True}
+    "exec", short_help="Run a command in the network of a node.", context_settings={"allow_interspersed_args": False}
 )
 @click.argument("node")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @_directory
 def execute(node: str, command: tuple[str, ...], directory: Path) -> None:
-    """Run a COMMAND in the network of a NODE; give --directory before NODE."""
+    """Run a COMMAND in the network of a NODE; give --directory before NODE, what follows it is the command's."""
     from iam_loadtest.lab.control import execute_in  # noqa: PLC0415  not needed for --help
 
-    sys.exit(execute_in(directory.absolute(), node, command))
+    words = command[1:] if command[0] == "--" else command
+    if not words:
+        raise click.UsageError("Missing argument 'COMMAND...'.")
+    sys.exit(execute_in(directory.absolute(), node, words))
 
 
 @lab.command(short_help="Try what of the lab works here.")

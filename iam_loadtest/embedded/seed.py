@@ -9,11 +9,12 @@ from importlib.resources import files
 
 from iam_loadtest.embedded.entity import account_uuid, secret_hash
 from iam_loadtest.embedded.settings import FIRST_USER, Settings
-from iam_loadtest.embedded.store import Parameters, Store, Transaction
+from iam_loadtest.embedded.store import DatabaseError, Parameters, Store, Transaction
 from iam_loadtest.embedded.tokens import ensure_signing_key
 from iam_loadtest.errors import UserError
 
 SCHEMA_VERSION = "1"
+"""Another one for each change of schema.sql: tables of this version are taken as they are."""
 PASSWORD = "password"  # noqa: S105 - the public password of upstream's test users
 SECRET = "secret"  # noqa: S105 - the public secret of upstream's test clients
 HMAC_SECRET = "c8e9eed0-e6e4-4a66-b16e-6f37096356a7"  # noqa: S105 - public, from upstream's test data
@@ -68,9 +69,14 @@ CLIENTS = (
 
 
 async def prepare(store: Store, settings: Settings) -> None:
-    """Make schema, signing key, clients and users where they are missing; safe beside others doing the same."""
-    await store.write(lambda: _create_schema(store))
-    await store.write(_check_version)
+    """Make schema, signing key, clients and users where they are missing; safe beside others doing the same.
+
+    Where all of it is there nothing but questions is asked: a frontend that starts beside others that serve must not
+    disturb them, and each statement costs it a round trip to a database that may be far away.
+    """
+    if not await _has_this_version(store):
+        await store.write(lambda: _create_schema(store))
+        await store.write(_check_version)
     await ensure_signing_key(store, settings.algorithm)
     if not await store.write(lambda: _has_rows("client")):
         await store.write(_insert_clients)
@@ -98,19 +104,33 @@ def demo_client_key() -> dict[str, str]:
     return key
 
 
+async def _has_this_version(store: Store) -> bool:
+    """Whether the tables are there as this program knows them: their version was written when all of them were."""
+    try:
+        return await store.write(_version) == SCHEMA_VERSION
+    except DatabaseError as error:
+        if error.number in DatabaseError.unreachable:
+            raise
+        return False  # an empty database has no table to ask; what else is wrong the statements that follow meet, too
+
+
 def _create_schema(store: Store) -> Transaction[None]:
     for statement in schema(store):
         yield statement, ()
 
 
-def _check_version() -> Transaction[None]:
+def _version() -> Transaction[str | None]:
     found = yield "SELECT value FROM meta WHERE name = 'schema_version'", ()
-    if not found.rows:
+    return str(found.rows[0][0]) if found.rows else None
+
+
+def _check_version() -> Transaction[None]:
+    found = yield from _version()
+    if found is None:
         yield "INSERT INTO meta (name, value) VALUES ('schema_version', ?)", (SCHEMA_VERSION,)
-    elif found.rows[0][0] != SCHEMA_VERSION:
+    elif found != SCHEMA_VERSION:
         raise UserError(
-            f"--database: its tables have version {found.rows[0][0]}, this program needs {SCHEMA_VERSION};"
-            " use an empty database"
+            f"--database: its tables have version {found}, this program needs {SCHEMA_VERSION}; use an empty database"
         )
 
 

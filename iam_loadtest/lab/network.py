@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import statistics
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -35,7 +36,9 @@ LinkKind = Literal["veth", "netem", "tun", "packet"]
 _QUEUE_PACKETS = 20_000
 _PROBES = 9
 _PROBE_PORT = 9
-_PROBE_TIMEOUT_S = 2.5
+_PROBE_EVERY_S = 0.02
+_LONGEST_TRIP_S = 5.0
+"""Over two links of the longest delay that may be asked for, and some more."""
 _TRIAL_DEVICE = "on-trial"
 
 
@@ -111,8 +114,8 @@ def kind_of(link: LabLink) -> LinkKind:
 def measure_rtt_s(first: Host, second: Host) -> float | None:
     """The median round trip of a small UDP packet between two hosts; None where none came back."""
     with _udp_socket(first) as near, _udp_socket(second) as far:
-        trips = [trip for number in range(_PROBES) if (trip := _round_trip_s(near, far, second, number))]
-    return statistics.median(trips) if trips else None
+        trips_s = _round_trips_s(near, far, (second.address, _PROBE_PORT))
+    return statistics.median(trips_s) if trips_s else None
 
 
 def kernel_has_netem() -> bool:
@@ -243,19 +246,33 @@ def _udp_socket(host: Host) -> socket.socket:
     """A socket of a host's network; it stays in that network wherever this process goes."""
     with kernel.in_network(host.name):
         opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        opened.settimeout(_PROBE_TIMEOUT_S)
         opened.bind((host.address, _PROBE_PORT))
         return opened
 
 
-def _round_trip_s(near: socket.socket, far: socket.socket, far_host: Host, number: int) -> float | None:
-    sent = struct.pack("!I", number)
-    began_s = time.monotonic()
-    try:
-        near.sendto(sent, (far_host.address, _PROBE_PORT))
-        packet, back = far.recvfrom(64)
-        far.sendto(packet, back)
-        near.recvfrom(64)
-    except TimeoutError:
-        return None
-    return time.monotonic() - began_s
+def _round_trips_s(near: socket.socket, far: socket.socket, far_end: tuple[str, int]) -> list[float]:
+    """Of the packets that came back. None waits for the one before: over a distant link that adds up to seconds."""
+    sent_s: list[float] = []
+    trips_s: dict[int, float] = {}
+    while len(trips_s) < _PROBES:
+        now_s, all_sent = time.monotonic(), len(sent_s) == _PROBES
+        if not all_sent and (len(trips_s) == len(sent_s) or now_s >= sent_s[-1] + _PROBE_EVERY_S):
+            near.sendto(struct.pack("!I", len(sent_s)), far_end)
+            sent_s.append(now_s)
+            continue
+        until_s = sent_s[-1] + (_patience_s(trips_s.values()) if all_sent else _PROBE_EVERY_S)
+        if now_s >= until_s:
+            break
+        for arrived in select.select([near, far], [], [], until_s - now_s)[0]:
+            packet, sender = arrived.recvfrom(64)
+            if arrived is far:
+                far.sendto(packet, sender)
+            else:
+                number = struct.unpack("!I", packet)[0]
+                trips_s[number] = time.monotonic() - sent_s[number]
+    return list(trips_s.values())
+
+
+def _patience_s(trips_s: Collection[float]) -> float:
+    """After this a packet is taken for lost: when the slowest one has come back twice over."""
+    return 2 * max(trips_s) + 0.1 if trips_s else _LONGEST_TRIP_S

@@ -93,6 +93,8 @@ def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
         servers += start_frontends(topology, plan, base, order.issuer, sessions_url(plan))
     with _timed("balancer", took_s):
         servers += start_balancers(topology, plan, base, order.public_sockets, order.issuer)
+    with _timed("round trips", took_s):
+        rtt_ms = _measured_rtt_ms(plan)
     ready = replace(
         state,
         phase="ready",
@@ -100,7 +102,7 @@ def _build(order: Order, state: LabState) -> tuple[LabState, list[Server]]:
         hosts={host.name: host.address for host in plan.hosts},
         links=links,
         data=data,
-        rtt_ms=_measured_rtt_ms(plan),
+        rtt_ms=rtt_ms,
         took_s=took_s,
         pids={**_OWN, **RunningServers(servers).pids},
     )

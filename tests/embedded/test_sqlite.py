@@ -9,12 +9,21 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from iam_loadtest.embedded.seed import prepare
 from iam_loadtest.embedded.settings import Settings
-from iam_loadtest.embedded.store import DatabaseError, PoolTimeoutError, Store, Transaction, open_store
+from iam_loadtest.embedded.store import (
+    DatabaseError,
+    MakeTransaction,
+    PoolTimeoutError,
+    Store,
+    T,
+    Transaction,
+    open_store,
+)
 from tests.embedded.server import CRED, Iam, good, running_iam
 
 
@@ -41,6 +50,44 @@ def count(name: str) -> Transaction[int]:
     found = yield "SELECT COUNT(*) FROM meta WHERE name = ?", (name,)
     number: int = found.rows[0][0]
     return number
+
+
+def test_a_frontend_that_starts_beside_others_only_asks(tmp_path: Path) -> None:
+    """On Galera each CREATE TABLE, even of a table that is there, holds up the commits of all members."""
+    asked: list[str] = []
+
+    async def act(store: Store) -> None:
+        settings = Settings(database=str(tmp_path / "iam.sqlite"), users=3)
+        await prepare(_Listening(store, asked), settings)
+
+    with_store(tmp_path, act)
+    assert asked
+    assert all(sql.startswith("SELECT ") for sql in asked)
+
+
+class _Listening:
+    """A store that writes down the statements it is given."""
+
+    def __init__(self, store: Store, asked: list[str]) -> None:
+        self._store = store
+        self._asked = asked
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def write(self, make: MakeTransaction[T]) -> T:
+        return await self._store.write(lambda: self._heard(make()))
+
+    def _heard(self, transaction: Transaction[T]) -> Transaction[T]:
+        statement = next(transaction)
+        while True:
+            self._asked.append(statement[0])
+            answer = yield statement
+            try:
+                statement = transaction.send(answer)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
 
 
 def test_a_transaction_that_raises_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_the_round_trip_is_what_was_asked_for_and_is_written_down(galera: Lab) -
 
 
 def test_a_command_runs_in_the_network_of_a_node(galera: Lab) -> None:
-    assert re.search(r"inet 10\.77\.2\.11/24", galera.execute("frontend-3", "ip", "addr"))
+    assert re.search(r"inet 10\.77\.2\.11/24", galera.execute("frontend-3", "ip", "-h", "addr"))
     refused = lab_command("exec", "--directory", str(galera.directory), "frontend-9", "ip", "addr")
     assert refused.returncode == 1
     assert "no node 'frontend-9'; it has: balancer, database-1" in refused.stderr
