@@ -251,6 +251,8 @@ class TlsConnection(Connection):
     def receive(self) -> bytes:
         while True:
             if not (self._incoming.pending or self._tls.pending()):
+                if self._outgoing.pending:
+                    self._flush()
                 came = super().receive()
                 if not came:
                     return came
@@ -258,7 +260,7 @@ class TlsConnection(Connection):
             try:
                 return self._tls.read(_READ_BYTES)
             except ssl.SSLWantReadError:
-                continue  # half a record, or a session ticket
+                continue  # half a record, a session ticket, or a question that TLS itself answers
 
     def is_quiet(self, _data: bytes) -> bool:
         """Session tickets may come at any time and are no answer."""

@@ -10,12 +10,16 @@ from iam_loadtest.scenario.target import Target
 
 
 def load_certificates(context: ssl.SSLContext, target: Target, directory: Path) -> None:
-    """Trust the target's CA bundle and show its client certificate; files are below ``directory``. Raises UserError."""
+    """Trust the target's CA bundle and show its client certificate; files are below ``directory``. Raises UserError.
+
+    A server may ask for the certificate once it has seen the request, as Apache does where one path needs it.
+    """
     if target.ca_bundle:
         _load_bundle(context, directory / target.ca_bundle)
     if target.client_certificate:
         certificate = directory / target.client_certificate
         _load_client(context, certificate, directory / target.client_key if target.client_key else None)
+        context.post_handshake_auth = True
     elif target.client_key:
         raise UserError("target.client_key is given without client_certificate; add client_certificate, a PEM file.")
 

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import gevent
@@ -251,24 +251,56 @@ class TestProxy:
 class TestClientCertificate:
     """A server may ask who we are."""
 
+    def both_sides(self, directory: Path) -> tuple[ssl.SSLContext, Target]:
+        """A server that trusts one client, and a target with that client's certificate."""
+        server = self_signed_context(directory / "ca.pem", "127.0.0.1")
+        certificate, key = self_signed("load generator")
+        (directory / "client.pem").write_bytes(certificate)
+        (directory / "client.key").write_bytes(key)
+        server.load_verify_locations(directory / "client.pem")
+        return server, Target(ca_bundle="ca.pem", client_certificate="client.pem", client_key="client.key", timeout_s=5)
+
+    def test_it_is_shown_to_a_server_that_asks_once_it_knows_the_path(self, tmp_path: Path) -> None:
+        """TLS 1.3, RFC 8446 section 4.6.2: the question comes before the answer, on the open connection."""
+        server, shown = self.both_sides(tmp_path)
+        server.post_handshake_auth = True
+        server.verify_mode = ssl.CERT_REQUIRED
+        seen: list[bool] = []
+
+        def serve(connection: socket.socket) -> None:
+            assert isinstance(connection, ssl.SSLSocket)
+            read_request(connection)
+            connection.verify_client_post_handshake()
+            connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # the question goes out before it
+            connection.setblocking(False)
+            seen.append(eventually(lambda: is_known(connection)))
+            connection.setblocking(True)
+            connection.sendall(answer())
+
+        with listening(serve, tls=server) as there:
+            assert send_once(Network(settings_of(shown, tmp_path)), post(there.url(scheme="https"))).status == 200
+        assert seen == [True]
+
     @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
     def test_it_is_shown_to_a_server_that_asks_and_missed_by_one_that_must_have_it(
         self, tmp_path: Path, version: ssl.TLSVersion
     ) -> None:
-        server = self_signed_context(tmp_path / "ca.pem", "127.0.0.1")
+        server, shown = self.both_sides(tmp_path)
         server.minimum_version = server.maximum_version = version
-        certificate, key = self_signed("load generator")
-        (tmp_path / "client.pem").write_bytes(certificate)
-        (tmp_path / "client.key").write_bytes(key)
-        server.load_verify_locations(tmp_path / "client.pem")
         server.verify_mode = ssl.CERT_REQUIRED
-        shown = Target(ca_bundle="ca.pem", client_certificate="client.pem", client_key="client.key")
         with listening(answering(answer()), tls=server) as there:
             assert send_once(Network(settings_of(shown, tmp_path)), post(there.url(scheme="https"))).status == 200
             without = Network(settings_of(Target(ca_bundle="ca.pem"), tmp_path))
             refused = send_once(without, post(there.url(scheme="https")))
         assert refused.failure is Outcome.TLS_ERROR
         assert "certificate" in refused.detail or "handshake failure" in refused.detail
+
+
+def is_known(connection: ssl.SSLSocket) -> bool:
+    """Whether the client has shown its certificate by now, which nothing but reading notices."""
+    with suppress(ssl.SSLWantReadError):
+        connection.recv(1)
+    return bool(connection.getpeercert())
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl program")
