@@ -1,9 +1,9 @@
 """Recovery: what clients saw of a fault, from the samples alone.
 
 What is counted for a fault begins with it and ends where the next one begins, or with the measured window. Faults that
-begin within a second are one: what each of them alone would have done nobody can tell. Requests
-count by the moment at which they were sent, successes by that at which they were complete. Those that a fault caught on
-their way are counted apart: they were sent before it, and an earlier fault may have held them up.
+begin within half a second are one: what each of them alone would have done nobody can tell. Requests count by the
+moment at which they were sent, successes by that at which they were complete. Those that a fault caught on their way
+are counted apart: they were sent before it, and an earlier fault may have held them up.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from iam_loadtest.results.outcome import TRANSPORT_OUTCOMES, Outcome
 from iam_loadtest.results.trial import SAMPLES_FILE, Trial
 
 SECOND_US = 1_000_000
+TOGETHER_US = 500_000
+"""Faults of one moment begin milliseconds apart, and not always the same; those a second apart are never together."""
 SECONDS_BEFORE = 5
 """Seconds of the window before its first fault without which nobody can say what is usual."""
 SECONDS_IN_A_ROW = 3
@@ -101,6 +103,11 @@ class Recovery:
     also: tuple[FaultRecord, ...] = ()
 
     @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of all these faults in their scenario."""
+        return tuple(one.number for one in (self.fault, *self.also))
+
+    @property
     def words(self) -> str:
         """What was asked for: ``kill redis-master``."""
         return " and ".join(f"{one.kind} {one.asked}" for one in (self.fault, *self.also))
@@ -113,14 +120,14 @@ class Recovery:
 
 @dataclass(frozen=True)
 class CombinedRecovery:
-    """One fault of a topology over the counted trials of a workload.
+    """One fault of a topology, or those that came together, over the counted trials of a workload.
 
     ``no_success`` of them saw no success of a request sent after it, ``not_back`` did not see p95 come back. Where
     there are any, the estimate of the others has a range and no mean: it would be that of the lucky ones. For
     ``watched_s`` at least each trial was watched.
     """
 
-    number: int
+    numbers: tuple[int, ...]
     words: str
     at_s: float
     watched_s: float
@@ -162,13 +169,13 @@ def recoveries(requests: Requests, faults: Sequence[FaultRecord], window_us: tup
 
 
 def _at_once(faults: Sequence[FaultRecord], window_us: tuple[int, int]) -> dict[int, list[FaultRecord]]:
-    """The faults that have begun inside the window, by when the first of those of a second began; each by number."""
+    """The faults that have begun inside the window, by when the first of those together began; each by number."""
     begun = sorted((fault.started_us, fault.number, fault) for fault in faults if fault.started_us is not None)
     found: dict[int, list[FaultRecord]] = {}
     for at_us, _, fault in begun:
         if window_us[0] <= at_us < window_us[1]:
             last_us = next(reversed(found), None)
-            start_us = at_us if last_us is None or at_us - last_us >= SECOND_US else last_us
+            start_us = at_us if last_us is None or at_us - last_us >= TOGETHER_US else last_us
             found.setdefault(start_us, []).append(fault)
     return {at_us: sorted(same, key=lambda one: one.number) for at_us, same in found.items()}
 
@@ -203,17 +210,17 @@ def _complete_by(requests: Requests, moment_us: int) -> Requests:
 
 
 def combine_recoveries(trials: Sequence[Sequence[Recovery]]) -> tuple[CombinedRecovery, ...]:
-    """The recoveries of several trials, fault by fault."""
-    numbers = dict.fromkeys(one.fault.number for own in trials for one in own)
-    return tuple(
-        _combined([one for own in trials for one in own if one.fault.number == number]) for number in sorted(numbers)
-    )
+    """The recoveries of several trials, fault by fault; a fault alone is another one than the same with others."""
+    same: dict[tuple[int, ...], list[Recovery]] = {}
+    for one in (one for own in trials for one in own):
+        same.setdefault(one.numbers, []).append(one)
+    return tuple(_combined(same[numbers]) for numbers in sorted(same))
 
 
 def _combined(same: Sequence[Recovery]) -> CombinedRecovery:
     first = same[0]
     return CombinedRecovery(
-        number=first.fault.number,
+        numbers=first.numbers,
         words=first.words,
         at_s=first.at_s,
         watched_s=min(one.watched_s for one in same),

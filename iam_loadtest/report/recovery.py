@@ -35,7 +35,7 @@ def recovery_table(summary: RunSummary) -> Table:
         "three seconds in a row have a p95 of successful requests no higher than any second before the first fault, "
         "half as many successes as usual or more, and no more than 5 % of failures (or those of the worst second "
         "before); n/a where it was not, where the window began less than 5 s before, or the next fault less than 3 s "
-        "after. Not back: trials in which it was not. Faults within a second of each other are one."
+        "after. Not back: trials in which it was not. Faults within half a second of each other are one."
     )
     return Table("recovery", caption, columns, tuple(rows))
 
@@ -133,7 +133,7 @@ def _middle(one: Estimate) -> float | None:
 
 
 def _document(cell: Cell, one: CombinedRecovery) -> dict[str, Any]:
-    own = [recovery for trial in cell.counted for recovery in trial.recoveries if recovery.fault.number == one.number]
+    own = [recovery for trial in cell.counted for recovery in trial.recoveries if recovery.numbers == one.numbers]
     names = ("failed", "lost", "requests", "failed_in_flight", "first_success_s", "longest_gap_s", "p95_back_s")
     return {
         "topology": cell.topology,

@@ -109,12 +109,31 @@ def test_a_fault_is_watched_until_the_next_one(tmp_path: Path) -> None:
     assert second.longest_gap_s == pytest.approx(2.1)
 
 
-def test_faults_of_the_same_second_are_one(tmp_path: Path) -> None:
+def test_faults_of_the_same_moment_are_one(tmp_path: Path) -> None:
     """A site goes: two kills 5 ms apart, whichever came first; what follows belongs to both."""
     rows = [*steady(10, 20), *steady(20, 22, 1_000, "timeout"), *steady(22, 40)]
     (one,) = seen(tmp_path, rows, fault(20.005, 0), fault(20, 1, "cut"))
     assert (one.words, one.targets) == ("kill database-1 and cut database-1", "database-1 and database-1")
     assert (one.at_s, one.watched_s, one.failed, one.p95_back_s) == (10.0, 20.0, 20, 2.0)
+
+
+def test_faults_a_second_apart_are_two_however_punctual_they_were(tmp_path: Path) -> None:
+    """Asked for at 20 s and 21 s: the lab begins one a few milliseconds late in one trial, the other one in the next."""
+    trials = [
+        seen(tmp_path / str(number), steady(10, 40), fault(20 + late_s[0]), fault(21 + late_s[1], 1, "restart"))
+        for number, late_s in enumerate([(0.03, 0.0), (0.0, 0.03)])
+    ]
+    found = [(one.words, one.trials) for one in combine_recoveries(trials)]
+    assert found == [("kill database-1", 2), ("restart database-1", 2)]
+
+
+def test_a_fault_alone_is_not_put_together_with_the_same_beside_others(tmp_path: Path) -> None:
+    """A second kill came with the first one in one trial, and long after it in the other: three rows."""
+    trials = [
+        seen(tmp_path / str(second_s), steady(10, 40), fault(20), fault(second_s, 1)) for second_s in (20.01, 30.0)
+    ]
+    found = [(one.numbers, one.trials) for one in combine_recoveries(trials)]
+    assert found == [((0,), 1), ((0, 1), 1), ((1,), 1)]
 
 
 def test_two_seconds_are_too_few_to_say_that_p95_is_back(tmp_path: Path) -> None:
