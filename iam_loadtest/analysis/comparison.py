@@ -184,11 +184,8 @@ def contrasts_with(
 
 
 def _unlike_faults(baseline: Cell, cell: Cell) -> str | None:
-    """What was broken on purpose is no property of a topology."""
-    met, other = (
-        {(fault.number, fault.kind, fault.asked) for trial in one.counted for fault in trial.trial.faults}
-        for one in (baseline, cell)
-    )
+    """What was broken on purpose, when and for how long is no property of a topology."""
+    met, other = ({fault.as_asked for trial in one.counted for fault in trial.trial.faults} for one in (baseline, cell))
     return None if met == other else f"“{cell.topology}” met other faults than “{baseline.topology}”"
 
 

@@ -35,7 +35,8 @@ class FaultRecord:
 
     ``asked`` is the target of the scenario, ``target`` what that was. ``done`` says in words what was done.
     ``ended_us`` is when the server or link was whole again, None where that did not happen. ``error`` says why the
-    fault could not be done, or not be ended.
+    fault could not be done, or not be ended. ``at_s``, since the window begins, to ``loss`` are the scenario's; a lab's
+    state leaves them out.
     """
 
     number: int
@@ -46,6 +47,16 @@ class FaultRecord:
     started_us: int | None = None
     ended_us: int | None = None
     error: str | None = None
+    at_s: float | None = None
+    for_s: float | None = None
+    rtt_s: float | None = None
+    jitter_s: float | None = None
+    loss: float | None = None
+
+    @property
+    def as_asked(self) -> tuple[int | str | float | None, ...]:
+        """All that the scenario says of it, and nothing of what it came to: equal where the same was asked for."""
+        return self.number, self.kind, self.asked, self.at_s, self.for_s, self.rtt_s, self.jitter_s, self.loss
 
     def since(self, origin_us: int) -> FaultRecord:
         """The same with times since an origin."""

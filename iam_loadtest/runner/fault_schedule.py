@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from iam_loadtest.results.fault import FaultOrder, FaultRecord, write_fault_orders
@@ -35,9 +36,18 @@ class FaultSchedule:
         origin_us = self._clock.origin_us if self._clock else 0
         known = {record.number: record.since(origin_us) for record in (state.faults if state else ())}
         return tuple(
-            known.get(number) or FaultRecord(number, fault.kind, fault.target, error="the lab did not begin it")
+            _with_what_was_asked(
+                known.get(number) or FaultRecord(number, fault.kind, fault.target, error="the lab did not begin it"),
+                fault,
+            )
             for number, fault in enumerate(self._faults)
         )
+
+
+def _with_what_was_asked(record: FaultRecord, fault: Fault) -> FaultRecord:
+    return replace(
+        record, at_s=fault.at_s, for_s=fault.for_s, rtt_s=fault.rtt_s, jitter_s=fault.jitter_s, loss=fault.loss
+    )
 
 
 def orders_of(faults: Sequence[Fault], window_start_us: int) -> list[FaultOrder]:

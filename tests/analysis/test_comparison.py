@@ -160,13 +160,20 @@ def test_trials_without_any_spread_are_not_ranked() -> None:
 KILL, CUT = FaultRecord(0, "kill", "database-1", started_us=1), FaultRecord(0, "cut", "link", started_us=1)
 
 
+LATER = replace(KILL, target="sessions-2", done="SIGKILL to sessions-2", started_us=9, ended_us=10)
+
+
 @pytest.mark.parametrize(
-    ("of_base", "of_other", "is_ranked"), [((KILL,), (), False), ((KILL,), (CUT,), False), ((KILL,), (KILL,), True)]
+    ("of_base", "of_other", "is_ranked"),
+    [
+        *[((KILL,), (), False), ((KILL,), (CUT,), False), ((KILL,), (KILL,), True), ((KILL,), (LATER,), True)],
+        *[((CUT,), (replace(CUT, **asked),), False) for asked in ({"at_s": 20.0}, {"for_s": 5.0}, {"loss": 0.1})],
+    ],
 )
 def test_topologies_that_met_other_faults_are_not_ranked(
     of_base: tuple[FaultRecord, ...], of_other: tuple[FaultRecord, ...], is_ranked: bool
 ) -> None:
-    """The same fault on both sides is part of what is compared."""
+    """The same fault on both sides, whatever it came to there, is part of what is compared; a longer cut is another."""
     plain = summary_of({("base", "a"): steady(100, 50), ("other", "a"): steady(200, 25)})
     cells = tuple(_with_faults(cell, of) for cell, of in zip(plain.cells, (of_base, of_other), strict=True))
     reasons = {one.not_ranked for one in compare(replace(plain, cells=cells))}

@@ -118,7 +118,7 @@ def test_faults_of_the_same_moment_are_one(tmp_path: Path) -> None:
 
 
 def test_faults_a_second_apart_are_two_however_punctual_they_were(tmp_path: Path) -> None:
-    """Asked for at 20 s and 21 s: the lab begins one a few milliseconds late in one trial, the other one in the next."""
+    """Asked for at 20 s and 21 s: one is begun some milliseconds late in one trial, the other one in the next."""
     trials = [
         seen(tmp_path / str(number), steady(10, 40), fault(20 + late_s[0]), fault(21 + late_s[1], 1, "restart"))
         for number, late_s in enumerate([(0.03, 0.0), (0.0, 0.03)])

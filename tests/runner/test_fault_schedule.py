@@ -42,6 +42,7 @@ def test_what_became_of_them_is_told_in_the_time_of_the_trial(tmp_path: Path) ->
     write_lab_state(tmp_path, LabState("ready", "http://127.0.0.1:9/", faults=(done,)))
     first, second = schedule.records()
     assert (first.target, first.started_us, first.ended_us) == ("sessions-1", 12_000_100, None)
+    assert (first.at_s, second.at_s, second.for_s, second.rtt_s) == (2.0, 5.0, 1.0, 0.2), "as the scenario asks"
     assert why_failed((first,)) is None
     assert why_failed((first, second)) == (
         "not every fault was carried out: faults.1 (degrade link): the lab did not begin it"
