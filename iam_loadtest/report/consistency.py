@@ -136,10 +136,11 @@ def audit_table(summary: RunSummary) -> Table:
         Column("Without verdict", True),
     )
     caption = (
-        "After the load and a time to settle each credential that had been acknowledged was introspected through "
-        "every node. Missing: one node at least did not have it, nor a second later: a lost write. For "
-        "revoke-introspect: the revoked token was active again. Without verdict: a node gave no answer that tells, or "
-        f"there was no time to ask it; in no share. {INTERVALS}"
+        "After the load and a time to settle credentials that had been acknowledged were introspected through every "
+        "node: all that would not expire meanwhile, or 10,000 of a trial by chance. Missing: one node at least did not "
+        "have it, nor a second later: a lost write. For revoke-introspect: the revoked token was active again. Without "
+        "verdict: a node gave no answer that tells, or time was up before all nodes were asked; in no share. What no "
+        f"node was asked for is in no row; how many these are stands under what these data cannot show. {INTERVALS}"
     )
     found = [one for one in consistency(summary) if one.missing is not None or one.unaudited]
     return Table("audit", caption, columns, tuple(_audit_row(one, one.missing or Share(())) for one in found))

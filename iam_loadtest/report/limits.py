@@ -145,11 +145,25 @@ def _of_probes(summary: RunSummary) -> Iterator[str]:
             "Probes see what they happen to meet: shares and bounds hold for such reads under this load, and no stale "
             "read seen is no proof that there are none."
         )
+    yield from _of_the_audit(summary)
     alone = probe_workloads(summary)
     if alone:
         yield (
             f"Under {listed(alone)} probes are all there is: their throughput is what their waits leave, and ranks "
             "nothing."
+        )
+
+
+def _of_the_audit(summary: RunSummary) -> Iterator[str]:
+    """It reads credentials in an order drawn by chance, until its time is up: the rest has no row to be counted by."""
+    read, unread = (
+        sum(one.trial.counts.audit.get(key, 0) for one in summary.counted) for key in ("audited", "no_time")
+    )
+    if unread:
+        yield (
+            f"After the load there was no time to read {unread:,} of {plural(read + unread, 'credential')} again at "
+            "every node: the share of missing ones is of the others, which were drawn by chance. Run probes less often "
+            "or for a shorter time to have all of them read."
         )
 
 

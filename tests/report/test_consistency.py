@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from iam_loadtest.report import ReportFiles, write_report
+from iam_loadtest.report.limits import limits
+from iam_loadtest.results.trial import TrialCounts
+from tests.analysis.cells import summary_of
 
 from .synthetic import FakeRun, FakeTopology, write_fake_run
 
@@ -113,6 +116,21 @@ def test_programs_get_the_same_figures(files: ReportFiles) -> None:
     assert found["issue-refresh", "stale_at_once", ""] == ("1", "3")
     assert found["double-refresh", "doubled", ""] == ("1", "2")
     assert ("a", "b", "1", "1") in {(row["issued_by"], row["read_by"], row["count"], row["of"]) for row in table}
+
+
+def test_credentials_that_the_audit_had_no_time_for_are_named_among_the_limits() -> None:
+    """They have no row in probes.csv: 40 and 10 of 250 in two trials, and none in a third that has all of them."""
+    plain = summary_of({("one", "w"): [(100.0, 50.0)] * 3})
+    audits = ({"audited": 60, "no_time": 40}, {"audited": 90, "no_time": 10}, {"audited": 50, "no_time": 0})
+    trials = [
+        replace(one, trial=replace(one.trial, counts=TrialCounts(audit=audit)))
+        for one, audit in zip(plain.trials, audits, strict=True)
+    ]
+    said = [text for text in limits(replace(plain, trials=tuple(trials)), ()) if "no time" in text]
+    assert [text.partition(":")[0] for text in said] == [
+        "After the load there was no time to read 50 of 250 credentials again at every node"
+    ]
+    assert not any("no time" in text for text in limits(replace(plain, trials=(trials[2],)), ()))
 
 
 def test_a_run_without_probes_has_no_such_section(small_run: FakeRun, tmp_path: Path) -> None:
