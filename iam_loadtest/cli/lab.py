@@ -7,10 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from iam_loadtest.errors import UserError
 
 if TYPE_CHECKING:
     from iam_loadtest.results.lab_state import LabState
@@ -130,9 +133,10 @@ def _awaited(process: subprocess.Popen[bytes], directory: Path) -> LabState | No
 
     try:
         while process.poll() is None:
-            found = running_lab(directory, launcher=process.pid)
-            if found and found.state.phase == "ready":
-                return found.state
+            with suppress(UserError):  # it may be removing what an earlier lab left, and ends itself where it cannot
+                found = running_lab(directory, launcher=process.pid)
+                if found and found.state.phase == "ready":
+                    return found.state
             time.sleep(_POLL_S)
     except BaseException:  # Ctrl-C: nobody waits for the lab any more; it is raised again
         process.terminate()

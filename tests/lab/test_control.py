@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from iam_loadtest.cli.lab import _awaited
 from iam_loadtest.errors import UserError
+from iam_loadtest.lab import control
 from iam_loadtest.lab.control import execute_in, running_lab, take_down
 from iam_loadtest.lab.launch import LOCK_FILE
 from iam_loadtest.results.lab_state import LabState, write_lab_state
@@ -73,6 +75,20 @@ def test_a_directory_of_another_user_is_no_lab(forged: Path, victim: subprocess.
     with pytest.raises(UserError, match="is no directory of this user alone"):
         take_down(forged)
     assert victim.poll() is None
+
+
+def test_a_lab_that_takes_long_to_clear_its_directory_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`lab up --background` holds the lock and has not begun: to a look that is an error, to who waits for it none."""
+    monkeypatch.setattr(control, "_BEGINS_WITHIN_S", 0.0)
+    with (tmp_path / LOCK_FILE).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="is just beginning or ending there; try again"):
+            running_lab(tmp_path)
+        with subprocess.Popen(["sleep", "0.1"]) as process:
+            assert _awaited(process, tmp_path) is None
+    assert process.returncode == 0
 
 
 def test_a_directory_that_is_not_there_holds_no_lab(tmp_path: Path) -> None:
