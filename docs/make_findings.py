@@ -15,6 +15,8 @@ from iam_loadtest.analysis.cell import Cell
 from iam_loadtest.analysis.comparison import P95, THROUGHPUT, Comparison, Finding, against, comparisons_made, judged
 from iam_loadtest.analysis.margin import margins_of
 from iam_loadtest.analysis.summary import RunSummary, summarise_directory
+from iam_loadtest.errors import UserError
+from iam_loadtest.report.text import number
 from iam_loadtest.results.outcome import Outcome
 
 PAGE = Path(__file__).with_name("findings.md")
@@ -113,13 +115,7 @@ def _figure_table(summary: RunSummary) -> Iterator[str]:
         chain = cell.chain
         figures = (cell.requests.throughput_per_s, chain.p50_ms, chain.p80_ms, chain.p95_ms)
         columns = (cell.workload, cell.topology, f"{len(cell.counted)} of {cell.planned}")
-        yield f"| {' | '.join((*columns, *(_figure(one.value) for one in figures)))} |"
-
-
-def _figure(value: float | None) -> str:
-    if value is None:
-        return "n/a"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+        yield f"| {' | '.join((*columns, *(number(one.value) for one in figures)))} |"
 
 
 def _failure_table(summary: RunSummary) -> Iterator[str]:
@@ -151,4 +147,9 @@ def main(run: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if len(sys.argv) != 2:
+        sys.exit("Name the run: python docs/make_findings.py reports/...")
+    try:
+        main(Path(sys.argv[1]))
+    except UserError as error:
+        sys.exit(str(error))
