@@ -167,6 +167,25 @@ def test_a_pinned_host_is_still_checked_by_its_name(named: tuple[ssl.SSLContext,
     assert "other.test" in other.detail
 
 
+def test_a_server_is_told_the_host_s_name_and_that_http_1_1_is_spoken(tmp_path: Path) -> None:
+    """By which one address serves many hosts (SNI), and a server that prefers HTTP/2 knows better (ALPN)."""
+    server = self_signed_context(tmp_path / "ca.pem", "iam.test")
+    server.set_alpn_protocols(["h2", "http/1.1"])
+    told: list[str | None] = []
+    server.sni_callback = lambda _socket, name, _context: told.append(name)
+
+    def serve(connection: socket.socket) -> None:
+        assert isinstance(connection, ssl.SSLSocket)
+        told.append(connection.selected_alpn_protocol())
+        read_request(connection)
+        connection.sendall(answer())
+
+    target = Target(ca_bundle="ca.pem", resolve={"iam.test": ("127.0.0.1",)}, timeout_s=5)
+    with listening(serve, tls=server) as there:
+        assert send_once(Network(settings_of(target, tmp_path)), post(there.url("iam.test", "https"))).status == 200
+    assert told == ["iam.test", "http/1.1"]
+
+
 class TestProxy:
     """Between the generator and the IAM may stand an HTTP proxy."""
 

@@ -335,6 +335,18 @@ def test_an_answer_is_the_same_however_it_is_cut(size: int, body: bytes) -> None
     assert (reader.status, reader.backend, reader.body()) == (200, "n", body)
 
 
+@pytest.mark.parametrize(
+    "head", [b"204 No Content", b"304 Not Modified\r\nContent-Length: 600", b"205 Reset\r\nContent-Length: 0"]
+)
+def test_an_answer_that_has_no_body_is_complete_with_its_head(head: bytes) -> None:
+    """And the next one on the same connection is read from its first byte (RFC 9112 section 6.3)."""
+    reader = feed(b"HTTP/1.1 %b\r\n\r\n" % head, 7)
+    assert (reader.complete, reader.keep_alive, reader.body()) == (True, True, b"")
+    reader.begin()
+    reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    assert (reader.complete, reader.status, reader.body()) == (True, 200, b"ok")
+
+
 @settings(max_examples=300)
 @given(st.binary(max_size=300), st.booleans(), st.integers(1, 300))
 def test_hostile_bytes_are_an_outcome_or_wait_for_more(data: bytes, starts_well: bool, size: int) -> None:

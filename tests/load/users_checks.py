@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -45,6 +46,27 @@ def test_locusts_statistics_are_the_same_whoever_else_listens() -> None:
         counts = (entry.num_requests, entry.num_failures, entry.total_response_time, entry.total_content_length)
         assert counts == (2, 1, 46, 320)
         assert [said["response_time"] for said in heard] == ([12, 34] if listens else [])
+
+
+def test_a_listener_is_told_all_that_locusts_own_clients_tell() -> None:
+    """The fields of Locust's documentation; without the response, which holds tokens."""
+    environment, user = environment_and_user()
+    user.context = lambda: {"tenant": "a"}
+    heard: list[dict[str, Any]] = []
+    environment.events.request.add_listener(lambda **said: heard.append(said))
+    before_s = time.time()
+    user._report(REQUEST, 12_000, 300, None)
+    user._report(REQUEST, 34_000, 20, "refused: 401")
+    starts_s = [said.pop("start_time") for said in heard]
+    exceptions = [said.pop("exception") for said in heard]
+    same = {"request_type": "POST", "name": "issue", "response": None, "context": {"tenant": "a"}, "url": REQUEST.url}
+    assert heard == [
+        {**same, "response_time": 12, "response_length": 300},
+        {**same, "response_time": 34, "response_length": 20},
+    ]
+    assert exceptions[0] is None
+    assert str(exceptions[1]) == "refused: 401"
+    assert all(before_s - 0.034 <= start_s <= time.time() - 0.012 for start_s in starts_s)
 
 
 def test_who_begins_to_listen_in_the_middle_hears_what_comes_then() -> None:
