@@ -97,17 +97,50 @@ def _unknown_grant(refusal: Refusal) -> Cause | None:
 
 
 def _grant_of_client(refusal: Refusal) -> Cause | None:
-    if refusal.step.grant is None or refusal.says(_NOT_PROVEN):
+    grant = Grant.DEVICE_CODE if refusal.step.request is RequestKind.DEVICE else refusal.step.grant
+    if grant is None or refusal.says(_NOT_PROVEN):
         return None
     if not refusal.says(
         r"unauthorized_client|unauthorized grant type|not (allowed|enabled|authorized).*(grant|client)|direct access"
     ):
         return None
-    if refusal.step.grant is Grant.TOKEN_EXCHANGE:
+    if grant is Grant.TOKEN_EXCHANGE:
         return _EXCHANGE_OFF
     return Cause(
-        f"the client may not use grant {refusal.step.grant}",
+        f"the client may not use grant {grant}",
         "allow it at the IAM (Keycloak: service accounts for client_credentials, direct access for password)",
+    )
+
+
+def _of_another_client(refusal: Refusal) -> Cause | None:
+    """INDIGO IAM calls it invalid_client, though the client proved itself; Keycloak says "Unmatching clients"."""
+    if not refusal.says(r"does not own the|not issued to (this|the) client|unmatching client"):
+        return None
+    return Cause("the token is another client's", "let the client that was given the token act in this step")
+
+
+def _login_page(refusal: Refusal) -> Cause | None:
+    """What a server refuses before anybody logs in is about the client; its page says which in words of its own."""
+    seen = refusal.checked
+    if refusal.step.request is not RequestKind.LOGIN_PAGE:
+        return None
+    if seen.outcome is not Outcome.REFUSED and not (
+        seen.outcome is Outcome.PROTOCOL_ERROR and 400 <= seen.status < 500
+    ):
+        return None
+    return Cause(
+        "the client is not known, its redirect URI is not registered, or it may not ask for codes or for this scope",
+        "compare id, redirect_uri and scope with the IAM's (Keycloak: standard flow, valid redirect URIs)",
+    )
+
+
+def _userinfo(refusal: Refusal) -> Cause | None:
+    """OpenID Connect Core section 5.3.1: the token must come from a request with openid. Keycloak sends no words."""
+    if refusal.step.request is not RequestKind.USERINFO or refusal.checked.status != 403:
+        return None
+    return Cause(
+        "the token's scope holds no openid, or the token is no user's",
+        "add openid to the scope of the step that gives the token; client_credentials gives none about a user",
     )
 
 
@@ -144,6 +177,8 @@ def _same_client(refusal: Refusal) -> Cause | None:
         return None
     if refusal.client is None or refusal.client.id != refusal.subject_client:
         return None
+    if refusal.checked.outcome is not Outcome.REFUSED:
+        return None
     return Cause(
         f"{_OFFLINE} is asked for by the client that the subject token was issued to",
         f"let another client act in this step, or leave {_OFFLINE} out of its scope",
@@ -151,7 +186,14 @@ def _same_client(refusal: Refusal) -> Cause | None:
 
 
 def _audience(refusal: Refusal) -> Cause | None:
+    """Keycloak calls an unknown audience invalid_client; an assertion has an audience, too, which is another matter."""
     if not refusal.says(r"audience|invalid_target"):
+        return None
+    if (
+        refusal.client is not None
+        and refusal.client.auth.has_assertion
+        and refusal.says("(invalid|unauthorized)_client")
+    ):
         return None
     return Cause(
         "the subject token is not meant for the acting client, or the audience asked for is not known",
@@ -217,8 +259,8 @@ _EXCHANGE_OFF = Cause(
     "allow it at the IAM (INDIGO IAM: the grant and an exchange policy; Keycloak: Standard token exchange)",
 )
 _RULES: tuple[Callable[[Refusal], Cause | None], ...] = (
-    *(_transport, _no_token_to_send, _unknown_grant, _grant_of_client, _client_unknown, _same_client, _audience),
-    *(_scope, _exchange, _user, _refresh),
+    *(_transport, _no_token_to_send, _unknown_grant, _of_another_client, _login_page, _userinfo, _grant_of_client),
+    *(_audience, _client_unknown, _same_client, _scope, _exchange, _user, _refresh),
 )
 
 

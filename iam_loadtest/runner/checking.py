@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.flow.answer import CONSENT
 from iam_loadtest.flow.chain import ChainStep
 from iam_loadtest.flow.prepare import client_credentials, prepare_workload
 from iam_loadtest.flow.ready_probe import prepare_probe
@@ -106,7 +105,7 @@ def _check_workload(walk: _Walk, name: str, introspects: bool) -> Iterator[Check
     checked, tokens = preflight.walk(replace(ready, steps=(*ready.steps, *further)))
     own = [one for one in checked if one.step != INTROSPECTION]
     yield from (_row(name, one) for one in own[:-1])
-    yield _row(name, own[-1], _cause(scenario, name, own, endpoints, preflight))
+    yield _row(name, own[-1], _cause(scenario, name, own[-1], endpoints, preflight))
     if tokens is not None:
         yield _verified(name, tokens, endpoints, preflight)
     yield from (_unneeded(_row(name, one)) for one in checked[len(own) :])
@@ -146,14 +145,12 @@ def _row(workload: str, checked: CheckedStep, cause: Cause | None = None) -> Che
 
 
 def _cause(
-    scenario: Scenario, workload: str, checked: list[CheckedStep], endpoints: Endpoints, preflight: Preflight
+    scenario: Scenario, workload: str, last: CheckedStep, endpoints: Endpoints, preflight: Preflight
 ) -> Cause | None:
     """Why the last step failed, if it did."""
-    last = checked[-1]
     if last.outcome is Outcome.OK:
         return None
-    chain = scenario.workloads[workload].chain
-    walked = chain[: sum(one.step != CONSENT for one in checked)]
+    walked = scenario.workloads[workload].chain[: last.position + 1]
     step = scenario.steps[walked[-1]]
     client = scenario.clients[step.client] if step.client else None
     return likely_cause(Refusal(last, step, client, endpoints, _subject(scenario, walked), preflight.skew_s))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -42,10 +42,10 @@ def pre_issue(
 
     Raises UserError at the first that is refused; what was had before is kept.
     """
+    chain = Workload(steps=_until_refresh(scenario, workload))
     have = _begun(output)
     with Preflight(issuer, scenario.target_of(topology), directory) as preflight:
         endpoints = _usable(preflight.discover)
-        chain = Workload(steps=_until_refresh(scenario, workload))
         ready = prepare_chain(scenario, workload, chain, endpoints, directory)
         missing = [user for user in ready.users if user.username not in have]
         with _appending(output) as file:
@@ -115,10 +115,15 @@ def _refreshing_client(scenario: Scenario, workload: str) -> str:
 
 
 def first_refreshing(scenario: Scenario) -> str:
-    """The first workload that has a refresh after other steps; raises UserError where there is none."""
-    for name, noun in scenario.workloads.items():
-        if any(scenario.steps[step].grant is Grant.REFRESH_TOKEN for step in noun.chain[1:]):
-            return name
+    """The first workload that has a refresh after other steps, if it can be one that logs its users in itself.
+
+    Raises UserError where there is none.
+    """
+    chains = {name: noun.chain for name, noun in scenario.workloads.items()}
+    found = [name for name, chain in chains.items() if _refreshes(scenario, chain[1:])]
+    own = [name for name in found if not _takes(scenario, chains[name])]
+    if found:
+        return next(iter(own or found))
     raise UserError("no workload has a refresh after other steps; write one that gets a refresh token.")
 
 
@@ -144,7 +149,21 @@ def _until_refresh(scenario: Scenario, workload: str) -> tuple[str, ...]:
     refreshes = [index for index, name in enumerate(chain) if scenario.steps[name].grant is Grant.REFRESH_TOKEN]
     if not refreshes or not refreshes[0]:
         raise UserError(f"workload {workload} has no refresh after other steps; name one that gets a refresh token.")
-    return chain[: refreshes[0]]
+    begins = chain[: refreshes[0]]
+    if _takes(scenario, begins):
+        raise UserError(
+            f"workload {workload} begins with request: pre_issued, whose tokens are yet to be had; name a --workload, "
+            "or a scenario, that logs its users in."
+        )
+    return begins
+
+
+def _takes(scenario: Scenario, chain: Iterable[str]) -> bool:
+    return any(scenario.steps[name].request is RequestKind.PRE_ISSUED for name in chain)
+
+
+def _refreshes(scenario: Scenario, chain: Iterable[str]) -> bool:
+    return any(scenario.steps[name].grant is Grant.REFRESH_TOKEN for name in chain)
 
 
 def _token(preflight: Preflight, ready: ReadyWorkload) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from iam_loadtest.flow.answer import Answer
-from iam_loadtest.flow.chain import chain, drive
+from iam_loadtest.flow.chain import Held, chain, drive
 from iam_loadtest.flow.message import Request
 from iam_loadtest.flow.prepare import ReadyWorkload
 from iam_loadtest.flow.redirect import without_secrets
@@ -34,12 +35,16 @@ _POLL_S = 0.2
 _HEALTH_TRY_S = 5.0
 _LONGEST_S = 100 * 365 * 86_400
 _PATIENT_S = 5.0
+_WRONG_ISSUER = "; the issuer may be written wrongly (Keycloak's is https://HOST/realms/NAME)"
 _OF_REPLICATION = (Outcome.STALE_READ, Outcome.WRITE_CONFLICT)
 
 
 @dataclass(frozen=True)
 class CheckedStep:
-    """One step as the preflight saw it; ``sent`` and ``answered`` are fit to be shown."""
+    """One request of a step as the preflight saw it; ``sent`` and ``answered`` are fit to be shown.
+
+    ``step`` is the name in results, ``position`` the step's place in its chain: a step may be several requests.
+    """
 
     step: str
     outcome: Outcome
@@ -48,6 +53,7 @@ class CheckedStep:
     detail: str = ""
     sent: str = ""
     answered: str = ""
+    position: int = 0
 
 
 class UntrustedAnswerError(TrialFailedError):
@@ -138,24 +144,27 @@ class Preflight:
         last: list[Tokens] = []
         patient_until = time.perf_counter() + (_PATIENT_S if is_patient else 0)
 
-        def exchange(request: Request) -> tuple[Outcome, Answer]:
+        def exchange(position: int, request: Request) -> tuple[Outcome, Answer]:
             started = time.perf_counter()
             response = self._client.send(request)
             latency_s = time.perf_counter() - started
             judged = workload.classifier.judge(request, response, latency_s)
             if judged.outcome in _OF_REPLICATION and time.perf_counter() < patient_until:
                 time.sleep(_POLL_S)
-                return exchange(request if request.renew is None else request.renew())
+                return exchange(position, request if request.renew is None else request.renew())
             sent = shown_request(request.method, request.url, request.headers, request.body)
             answered = shown_answer(response.status, response.body, is_page=request.visit is not None)
             seen = (request.step, judged.outcome, response.status, latency_s, judged.detail)
-            checked.append(CheckedStep(*seen, sent, answered))
+            checked.append(CheckedStep(*seen, sent, answered, position))
             if isinstance(judged.answer, Tokens):
                 last.append(judged.answer)
             return judged.outcome, judged.answer
 
+        held = Held()
         try:
-            drive(chain((*workload.prime, *workload.steps), workload.users[0]), exchange)
+            for position, step in enumerate((*workload.prime, *workload.steps)):
+                if drive(chain((step,), workload.users[0], held), partial(exchange, position)) is not Outcome.OK:
+                    break
         except TokensUsedUpError as error:
             raise TrialFailedError(str(error)) from error
         return checked, last[-1] if last else None
@@ -186,7 +195,10 @@ class Preflight:
         answer = self._client.look(url, _HEALTH_TRY_S)
         if answer.failure is not None:
             return answer.detail
-        return None if 200 <= answer.status < 300 else f"status {answer.status}"
+        if 200 <= answer.status < 300:
+            return None
+        is_hinted = answer.status == 404 and url == discovery_url(self._issuer)
+        return f"status {answer.status}{_WRONG_ISSUER if is_hinted else ''}"
 
     def _get_json(self, url: str) -> Any:
         try:
@@ -199,10 +211,7 @@ class Preflight:
                 f"GET {url}: status {answer.status_code}, a redirect to {there}; write the issuer that is meant."
             )
         if answer.status_code != 200:
-            raise TrialFailedError(
-                f"GET {url}: status {answer.status_code}; the issuer may be written wrongly "
-                "(Keycloak's is https://HOST/realms/NAME)."
-            )
+            raise TrialFailedError(f"GET {url}: status {answer.status_code}{_WRONG_ISSUER}.")
         if len(body) > MAX_BODY_BYTES:
             raise UntrustedAnswerError(
                 f"GET {url}: the answer is larger than {MAX_BODY_BYTES} bytes; is this the issuer?"
@@ -211,10 +220,10 @@ class Preflight:
 
 
 def failed_step(checked: list[CheckedStep]) -> str | None:
-    """The reason in words where the last step failed, else None."""
-    last = checked[-1]
-    if last.outcome is Outcome.OK:
+    """The reason in words where the last step failed, else None; steps that ask nobody cannot fail."""
+    if not checked or checked[-1].outcome is Outcome.OK:
         return None
+    last = checked[-1]
     return f"step {last.step} came to {last.outcome}: {last.detail}"
 
 

@@ -38,6 +38,7 @@ def reference_problems(document: Mapping[str, Any], left_out: Set[str] = frozens
         *_reserved_labels(document),
         *_unknown_sources(document),
         *_chains_without_token(document),
+        *_chains_without_request(document),
         *_unknown_in_mixes(document),
         *_unknown_trials(document),
         *_unknown_in_quick(document),
@@ -110,6 +111,16 @@ def _chains_without_token(document: Mapping[str, Any]) -> Iterator[str]:
         for index, (place, name) in enumerate(chain.items()):
             if all(isinstance(one, str) and one in steps for one in names[: index + 1]):
                 yield from _missing_token(f"{place} is {name!r}", names[:index], steps[name], steps)
+
+
+def _chains_without_request(document: Mapping[str, Any]) -> Iterator[str]:
+    """Chains that would send nothing, again and again; what a user does once before them does not count."""
+    steps = dict(_nouns(document, "steps"))
+    for workload, noun in _mapping(document, "workloads").items():
+        chain = noun.get("steps") if isinstance(noun, Mapping) else noun
+        asked = [steps.get(str(name), {}).get("request") for name in chain] if isinstance(chain, list) else []
+        if asked and all(kind == RequestKind.PRE_ISSUED for kind in asked):
+            yield f"workloads.{workload} asks nobody: request: pre_issued takes a token and sends nothing; add a step."
 
 
 def _missing_token(

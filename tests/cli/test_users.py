@@ -291,8 +291,15 @@ steps:
   take: {request: pre_issued}
   issue: {grant: password, client: subject, scope: openid offline_access}
   refresh: {grant: refresh_token, client: subject}
-workloads: {login: [issue, refresh], refresh: {prime: [take], steps: [refresh]}}
+workloads: {refresh: {prime: [take], steps: [refresh]}, login: [issue, refresh]}
 """)
+    asked = call(capsys, "users", "sessions", "both.yaml", "--workload", "refresh")
+    assert (asked.code, asked.err) == (
+        1,
+        "workload refresh begins with request: pre_issued, whose tokens are yet to be had; name a --workload, or a "
+        "scenario, that logs its users in.\n",
+    )
+    assert not (tmp_path / "tokens.csv").exists(), "an empty file would be taken for one of tokens"
     asked = call(capsys, "users", "sessions", "both.yaml")
     assert asked.code == 1
     assert asked.err.startswith("GET http://127.0.0.1:9/.well-known/openid-configuration: connection refused")

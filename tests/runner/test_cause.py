@@ -22,6 +22,8 @@ ACTOR = {"id": "actor", "secret": "${S}", "auth": "post"}
 SHOWS = {"id": "shows", "auth": "tls_client_auth"}
 SIGNS = {"id": "signs", "auth": "private_key_jwt", "key": {"file": "k"}}
 EXCHANGE = {"grant": "token_exchange", "scope": "openid"}
+LOGIN_PAGE = {"request": "login_page", "redirect_uri": "http://localhost:4000/callback"}
+USERINFO = {"request": "userinfo", "client": None}
 OFFLINE = {**EXCHANGE, "scope": "openid offline_access"}
 
 
@@ -33,8 +35,9 @@ def cause(
     sent: str = "",
     **more: Any,
 ) -> Cause | None:
-    """What is said of a step that was refused with this text."""
-    checked = CheckedStep("mine", outcome, 400, 0.1, detail, sent)
+    """What is said of a step that was refused with this text; its status is the number that the text begins with."""
+    status = int(detail[:3]) if detail[:3].isdigit() else 400
+    checked = CheckedStep("mine", outcome, status, 0.1, detail, sent)
     noun = Step.model_validate({"client": "c", **step})
     actor = Client.model_validate(client or ACTOR)
     return likely_cause(Refusal(checked, noun, actor, **{"endpoints": ENDPOINTS, **more}))
@@ -118,6 +121,34 @@ def cause(
             "the step before gave no refresh token",
         ),
         ("401 unauthorized no", {"request": "introspect"}, {}, "the client may not introspect"),
+        # The client proved itself, whatever the error's name: INDIGO IAM's words and Keycloak's.
+        (
+            "401 invalid_client Client does not own the presented refresh token",
+            {"grant": "refresh_token"},
+            {},
+            "the token is another client's",
+        ),
+        ("401 invalid_client Client does not own the presented token", {"request": "revoke"}, {}, "another client's"),
+        ("400 invalid_request Unmatching clients", {"request": "revoke"}, {}, "the token is another client's"),
+        ("400 invalid_client Audience not found", EXCHANGE, {}, "the audience asked for is not known"),
+        ("400 invalid_client Invalid token audience", EXCHANGE, {"client": SIGNS}, "or the audience is not taken"),
+        ("403 access_denied Client is not within the token audience", EXCHANGE, {"client": SIGNS}, "not meant for the"),
+        (
+            "400 unauthorized_client Client is not allowed to initiate OAuth 2.0 Device Authorization Grant",
+            {"request": "device"},
+            {},
+            "the client may not use grant device_code",
+        ),
+        ("403 insufficient_scope openid is needed", USERINFO, {}, "the token's scope holds no openid"),
+        ("403 without an OAuth error", USERINFO, {}, "the token's scope holds no openid"),
+        ("400 invalid_request Unknown client", LOGIN_PAGE, {}, "its redirect URI is not registered"),
+        ("302 invalid_scope no", LOGIN_PAGE, {}, "or for this scope"),
+        (
+            "400 without an OAuth error",
+            LOGIN_PAGE,
+            {"outcome": Outcome.PROTOCOL_ERROR},
+            "its redirect URI is not registered",
+        ),
         ("no", {"grant": "password"}, {"outcome": Outcome.TLS_ERROR}, "not trusted here"),
         ("no", {"grant": "password"}, {"outcome": Outcome.CONNECT_ERROR}, "nobody answers there"),
     ],
@@ -131,8 +162,18 @@ def test_a_refusal_has_its_likely_cause_and_a_remedy(
     assert found.remedy
 
 
-def test_what_nobody_can_explain_is_not_explained() -> None:
-    assert cause("500 server_error", {"grant": "client_credentials"}) is None
+@pytest.mark.parametrize(
+    ("detail", "step", "outcome"),
+    [
+        ("500 server_error", {"grant": "client_credentials"}, Outcome.SERVER_ERROR),
+        ("500 server_error", OFFLINE, Outcome.SERVER_ERROR),
+        ("200 a page without a login form", LOGIN_PAGE, Outcome.PROTOCOL_ERROR),
+        ("429 slow down", LOGIN_PAGE, Outcome.THROTTLED),
+    ],
+)
+def test_what_nobody_can_explain_is_not_explained(detail: str, step: dict[str, Any], outcome: Outcome) -> None:
+    """A server's own failure is nobody's settings, even where a client exchanges its own token."""
+    assert cause(detail, step, outcome=outcome, subject_client="actor") is None
 
 
 @pytest.mark.parametrize(("skew_s", "said"), [(None, False), (4.0, False), (-4.0, False), (6.0, True), (-6.0, True)])

@@ -93,6 +93,10 @@ def test_an_iam_that_answers_500_is_not_healthy(server: Server) -> None:
     """Discovery itself is what is looked at where no health URL is given."""
     server.answers[DISCOVERY] = text(500, "<h1>Whitelabel Error Page</h1>", "text/html")
     assert reason_of(server.url, target()).endswith("/.well-known/openid-configuration: status 500.")
+    server.answers[DISCOVERY] = text(404, "no")
+    assert reason_of(server.url, target()).endswith(
+        ": status 404; the issuer may be written wrongly (Keycloak's is https://HOST/realms/NAME)."
+    )
 
 
 def test_an_iam_that_does_not_answer_in_time_says_so(server: Server) -> None:
@@ -241,6 +245,23 @@ def test_a_walk_ends_at_the_first_step_that_fails(server: Server) -> None:
     reason, outcomes = walk(server, "workflow")
     assert outcomes == [Outcome.OK, Outcome.REFUSED]
     assert reason == "step refresh came to refused: 400 invalid_grant no"
+
+
+def test_a_step_that_asks_nobody_does_not_take_the_next_one_s_place(server: Server, tmp_path: Path) -> None:
+    """The refresh is the second step of its chain, and the first request: what is said of it is said of the refresh."""
+    (tmp_path / "tokens.txt").write_text("mine")
+    (tmp_path / "tokens.txt").chmod(0o600)
+    server.answers["/token"] = document({"error": "invalid_grant", "error_description": "no"}, 400)
+    scenario = scenario_of(
+        target={"refresh_tokens": "tokens.txt"},
+        steps={"take": {"request": "pre_issued"}, "refresh": {"grant": "refresh_token", "client": "subject"}},
+        workloads={"later": {"prime": ["take"], "steps": ["refresh"]}},
+    )
+    endpoints = Endpoints(server.url, f"{server.url}token")
+    with Preflight(server.url, target(), tmp_path) as preflight:
+        checked, _ = preflight.walk(prepare_workload(scenario, "later", endpoints, tmp_path, {}))
+    assert [(one.step, one.position) for one in checked] == [("refresh", 1)]
+    assert failed_step([]) is None, "steps that ask nobody cannot fail"
 
 
 @pytest.mark.parametrize(

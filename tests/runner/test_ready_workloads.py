@@ -11,7 +11,7 @@ from iam_loadtest.flow.prepare import prepare_workload
 from iam_loadtest.oidc.discovery import Endpoints
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.runner.embedded_iam import EmbeddedIam, embedded_iam, served_by_step
-from iam_loadtest.runner.preflight import Preflight
+from iam_loadtest.runner.preflight import CheckedStep, Preflight
 from iam_loadtest.scenario.builtin import READY_WORKLOADS
 from iam_loadtest.scenario.load_file import load_scenario
 from iam_loadtest.scenario.topology import EmbeddedTopology
@@ -27,13 +27,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedIam]:
         yield running
 
 
-def walked(server: EmbeddedIam, workload: str) -> list[tuple[str, int, Outcome]]:
-    """What each request of a workload came to."""
+def checked(server: EmbeddedIam, workload: str) -> list[CheckedStep]:
+    """Each request of a workload."""
     scenario = scenario_of(workloads=[workload])
     with Preflight(server.issuer, scenario.target, Path()) as preflight:
         endpoints: Endpoints = preflight.discover()
-        checked, _ = preflight.walk(prepare_workload(scenario, workload, endpoints, Path(), {}))
-    return [(step.step, step.status, step.outcome) for step in checked]
+        return preflight.walk(prepare_workload(scenario, workload, endpoints, Path(), {}))[0]
+
+
+def walked(server: EmbeddedIam, workload: str) -> list[tuple[str, int, Outcome]]:
+    """What each request of a workload came to."""
+    return [(step.step, step.status, step.outcome) for step in checked(server, workload)]
 
 
 @pytest.mark.parametrize("workload", [name for name in READY_WORKLOADS if name not in {"login", "device"}])
@@ -57,8 +61,8 @@ def test_every_workload_of_indigo_iam_s_scenario_is_good_at_its_stand_in(server:
     with Preflight(server.issuer, scenario.target, Path()) as preflight:
         endpoints = preflight.discover()
         for name in scenario.workloads:
-            checked, _ = preflight.walk(prepare_workload(scenario, name, endpoints, Path(), {}))
-            assert {step.outcome for step in checked} == {Outcome.OK}, (name, checked[-1])
+            steps, _ = preflight.walk(prepare_workload(scenario, name, endpoints, Path(), {}))
+            assert {step.outcome for step in steps} == {Outcome.OK}, (name, steps[-1])
 
 
 def test_the_iam_counts_the_requests_of_each_kind(server: EmbeddedIam) -> None:
@@ -71,8 +75,7 @@ def test_the_iam_counts_the_requests_of_each_kind(server: EmbeddedIam) -> None:
 
 def test_a_device_is_approved_by_its_user_in_a_browser_and_redeems_its_code_once(server: EmbeddedIam) -> None:
     """The page of the code asks for a login first; then the code is entered, and approved."""
-    ok = Outcome.OK
-    rows = walked(server, "device")
-    assert rows[0] == ("device", 200, ok)
-    assert rows[-1] == ("redeem_device", 200, ok)
-    assert rows[1:-1] == [("approve", 200, ok)] * 4, "page, login, code, consent"
+    rows = [(one.step, one.position, one.status, one.outcome) for one in checked(server, "device")]
+    assert rows[0] == ("device", 0, 200, Outcome.OK)
+    assert rows[-1] == ("redeem_device", 2, 200, Outcome.OK), "the third step, if the sixth request"
+    assert rows[1:-1] == [("approve", 1, 200, Outcome.OK)] * 4, "page, login, code, consent"
