@@ -14,7 +14,7 @@ from typing import Any
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.results.json_file import read_json, shape_problem, write_json
-from iam_loadtest.results.trial import TRIAL_FILE, Trial, TrialStatus, read_trial
+from iam_loadtest.results.trial import TRIAL_FILE, Trial, TrialStatus, read_trial, trial_id
 
 RUN_FORMAT = 1
 RUN_FILE = "run.json"
@@ -38,9 +38,8 @@ class PlannedTrial:
 
     @property
     def id(self) -> str:
-        """The name of the trial's directory: unique within the run, sorts in running order."""
-        name = f"{self.position:03d}-{self.topology}-{self.workload}-t{self.trial}"
-        return f"{name}-again" if self.repeat else name
+        """The name of the trial's directory."""
+        return trial_id(self.position, self.topology, self.workload, self.trial, self.repeat)
 
     @property
     def running_order(self) -> tuple[int, bool, int]:

@@ -142,6 +142,12 @@ class TrialCounts:
         return sum(rows for step, rows in (*self.by_step.items(), *self.tries.items()) if step in counted)
 
 
+def trial_id(position: int, topology: str, workload: str, trial: int, repeat: bool) -> str:
+    """The name of a planned trial's directory: unique within the run, sorts in running order."""
+    name = f"{position:03d}-{topology}-{workload}-t{trial}"
+    return f"{name}-again" if repeat else name
+
+
 @dataclass(frozen=True)
 class Trial:
     """One trial as trial.json keeps it. ``trial`` counts from 1 within its topology and workload.
@@ -177,8 +183,11 @@ class Trial:
 
     @property
     def is_set_aside(self) -> bool:
-        """Whether another attempt is made in its place: its id, as ``001-a-b-t1.failed1``, is no planned trial's."""
-        return "." in self.id
+        """Whether another attempt is made in its place: its id, as ``001-a-b-t1.failed1``, is no planned trial's.
+
+        A copy or a renamed directory is none either: what one execution measured counts once.
+        """
+        return self.id != trial_id(self.position, self.topology, self.workload, self.trial, self.repeat)
 
     @property
     def is_set_aside_knowingly(self) -> bool:

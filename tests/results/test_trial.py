@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,17 @@ def test_a_trial_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("status", "counted"), [(status, status is TrialStatus.OK) for status in TrialStatus])
 def test_only_ok_counts(status: TrialStatus, counted: bool) -> None:
     """Whatever else happened is shown, and left out of comparisons."""
-    trial = Trial("t", 1, "one", "access", 1, status, None, "", "")
-    assert trial.is_counted is counted
+    assert replace(FULL, status=status).is_counted is counted
+
+
+@pytest.mark.parametrize("name", ["001-one-access-t1.failed1", "001-one-access-t1-copy", "old-001-one-access-t1"])
+def test_a_copy_counts_no_more_than_a_trial_that_was_set_aside(name: str) -> None:
+    """Else one execution would be two trials, and the interval of their mean too narrow."""
+    good = replace(FULL, status=TrialStatus.OK)
+    again = replace(good, repeat=True)
+    assert [one.is_set_aside for one in (good, replace(again, id=f"{good.id}-again"))] == [False, False]
+    copy = replace(good, id=name)
+    assert (copy.is_set_aside, copy.is_counted) == (True, False)
 
 
 def test_the_window_has_a_length_only_when_it_was_completed() -> None:
