@@ -94,7 +94,7 @@ def run(
         click.echo("\n".join(filter(None, (f"Run: {directory}", note))))
     if json_log:
         emit("run_started", directory=str(directory))
-    _require_labs(directory, noun)
+    _require_labs(directory, noun, again)
     if with_calibration and external is None:
         calibrate_run(directory, noun, quiet or json_log)
     monitor = monitor_for(quiet, json_log, _mean_trial_s(directory, noun))
@@ -105,15 +105,16 @@ def run(
     sys.exit(code)
 
 
-def _require_labs(directory: Path, scenario: Scenario) -> None:
+def _require_labs(directory: Path, scenario: Scenario, again: tuple[str, ...]) -> None:
     """Say at once what a lab needs that this machine lacks, and how to go on."""
     from iam_loadtest.cli.lab_parts import require_labs  # noqa: PLC0415  not needed for --help
     from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
 
     try:
-        require_labs(directory, scenario)
+        require_labs(directory, scenario, again)
     except UserError as error:
-        raise UserError(f"{error} Then go on with: {_resume_command(directory)}") from error
+        options = [word for status in again for word in ("--again", status)]
+        raise UserError(f"{error} Then go on with: {_resume_command(directory, *options)}") from error
 
 
 def _run_trials(
@@ -173,13 +174,15 @@ def _mean_trial_s(directory: Path, noun: Scenario) -> float:
 
 
 def _warn_of_exposed_secrets(directory: Path, scenario: Scenario) -> None:
-    """Say what others can have of the secrets; topologies that are built here are private."""
+    """Say what others can have of the secrets in this run; topologies that are built here are private."""
     from iam_loadtest.results.run import read_run  # noqa: PLC0415  not needed for --help
     from iam_loadtest.scenario.exposure import exposures  # noqa: PLC0415  not needed for --help
     from iam_loadtest.scenario.topology import UrlTopology  # noqa: PLC0415  not needed for --help
 
-    files = Path(read_run(directory).info.source).parent
-    there = {name: noun.issuer for name, noun in scenario.topologies.items() if isinstance(noun, UrlTopology)}
+    info = read_run(directory).info
+    files, planned = Path(info.source).parent, {trial.topology for trial in info.plan}
+    nouns = ((name, noun) for name, noun in scenario.topologies.items() if name in planned)
+    there = {name: noun.issuer for name, noun in nouns if isinstance(noun, UrlTopology)}
     found = [one for name, issuer in there.items() for one in exposures(scenario, name, issuer, files)]
     for one in dict.fromkeys(found):
         click.echo(f"Warning: {one.problem}; {one.remedy}.", err=True)

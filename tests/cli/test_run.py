@@ -15,6 +15,7 @@ from iam_loadtest.analysis import objective as objectives
 from iam_loadtest.analysis import summary as summaries
 from iam_loadtest.analysis.objective import JudgedObjective, Judgement
 from iam_loadtest.analysis.trial_summary import TrialSummary
+from iam_loadtest.cli import lab_parts
 from iam_loadtest.cli import run as run_command
 from iam_loadtest.errors import UserError
 from iam_loadtest.results.load_result import Progress
@@ -101,20 +102,20 @@ def test_a_run_that_went_well_is_exit_code_0(
 def test_secrets_that_others_can_have_are_said_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two topologies over http; a quiet run says it too, beside its output."""
+    """Two topologies over http, and one that is not run; a quiet run says it too, beside its output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MY_SECRET", "hunter2")
     there = "{provider: url, issuer: 'http://iam.example.org/'}"
     Path("mine.yaml").write_text(f"""\
 name: mine
-topologies: {{one: {there}, two: {there}}}
+topologies: {{one: {there}, two: {there}, left-out: {{provider: url, issuer: 'http://other.example.org/'}}}}
 clients: {{access: {{id: a, secret: "${{MY_SECRET}}"}}}}
 users: {{}}
 steps: {{issue: {{grant: client_credentials, client: access}}}}
 workloads: {{access: [issue]}}
 load: {{users: 5, duration: 10s, trials: 1, rest: 0s}}
 """)
-    called = call(capsys, "run", "mine.yaml", "--no-report", "--quiet")
+    called = call(capsys, "run", "mine.yaml", "--no-report", "--quiet", "--only", "one", "--only", "two")
     assert called.code == 0
     assert called.err == (
         "Warning: http://iam.example.org/ is http: secrets and tokens cross the network in clear; use https, "
@@ -290,6 +291,29 @@ def test_failed_trials_are_repeated_by_the_command_that_is_printed(
     assert (called.code, called.err) == (0, "")
     assert "[1/1] one / access, trial 2" in called.out
     assert "Nothing was left to run.\n" in call(capsys, *repeat, "--no-report").out
+
+
+def test_what_a_lab_lacks_is_said_of_trials_that_are_to_be_repeated(
+    scenario: Path, statuses: Statuses, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command to go on with repeats them too: without that, nothing would be left to run."""
+    scenario.write_text(SCENARIO.replace("{provider: embedded}", "{provider: lab}"), encoding="utf-8")
+    monkeypatch.setattr(lab_parts, "require_parts", lambda _: None)
+    statuses += [TrialStatus.FAILED]
+    call(capsys, "run", scenario, "--no-report")
+
+    def lack(_: object) -> None:
+        raise UserError("the lab needs haproxy; install it")
+
+    monkeypatch.setattr(lab_parts, "require_parts", lack)
+    directory = newest_run(Path("reports"))
+    assert call(capsys, "run", "--resume", directory, "--no-report").code == 3
+    called = call(capsys, "run", "--resume", directory, "--no-report", "--again", "failed")
+    assert (called.code, called.err) == (
+        1,
+        "topologies.one: the lab needs haproxy; install it. "
+        f"Then go on with: iam-loadtest run --resume {directory} --again failed\n",
+    )
 
 
 def test_an_error_that_ends_a_run_says_how_to_go_on(
