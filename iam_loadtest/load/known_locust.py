@@ -24,7 +24,8 @@ def missing_in_locust() -> list[str]:
     needed: tuple[tuple[object, str], ...] = (
         (hook(), "_handlers"),  # users: whether anybody but Locust's statistics hears of a request
         (user, "_state"),  # users: whether Locust asked one to stop
-        (user, "_greenlet"),
+        (User, "greenlet"),
+        (User, "group"),
         (stats, "bucket_response_time"),  # statistics: exact percentiles
         (stats, "calculate_response_time_percentile"),
         (StatsEntry, "_cache_response_times"),

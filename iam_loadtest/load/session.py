@@ -165,11 +165,6 @@ class SessionHolder:
         self._is_over = True
         self.is_ready.set()
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the test ends."""
-        return self._is_over
-
     def tell(self, error: UserError) -> None:
         """A user cannot go on; what ends one ends them all, so the first one's word is passed on."""
         if not self._is_troubled:

@@ -44,7 +44,7 @@ class ReportingUser(User):
         """Stop after the request in flight. Locust kills a waiting user, which may wake first and send one more."""
         if not force and self._state == LOCUST_STATE_WAITING:
             self._state = LOCUST_STATE_STOPPING
-            self._group.killone(self._greenlet)
+            self.group.killone(self.greenlet)
             return True
         return bool(super().stop(force))
 
@@ -125,7 +125,8 @@ class TokenUser(ReportingUser):
     def _serve(self, virtual: VirtualUser, dispatcher: Dispatcher) -> None:
         """Open model: run the chains of arrivals until told to stop. Priming comes before, never in their time.
 
-        While it waits the user is in the state in which Locust ends a user at once.
+        While it waits the user is in the state in which Locust ends a user at once. A chain that fails may have waited
+        for nothing, as where nobody listens on this machine: the event loop then gets its turn here.
         """
         while self._state != LOCUST_STATE_STOPPING:
             is_primed = virtual.is_primed or virtual.prime() is Outcome.OK
@@ -141,8 +142,11 @@ class TokenUser(ReportingUser):
                 dispatcher.give_back(intended_us)
                 return
             self._state = LOCUST_STATE_RUNNING
-            if virtual.run_chain(intended_us) is not None:
+            outcome = virtual.run_chain(intended_us)
+            if outcome is not None:
                 dispatcher.ended(intended_us)
+            if outcome is not Outcome.OK:
+                gevent.sleep(0)
 
     def wait_time(self) -> float:
         """Seconds until the next chain: the think time, after the user's phase."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import gevent
 import pytest
 from locust import constant, stats, task
 from locust.env import Environment
@@ -15,11 +16,14 @@ from locust.exception import StopTest
 from locust.stats import StatsEntry
 
 from iam_loadtest.flow.message import Request, Response
+from iam_loadtest.load.clock import now_us
+from iam_loadtest.load.dispatcher import ArrivalWindow, Dispatcher
 from iam_loadtest.load.known_locust import KNOWN, missing_in_locust, why_unknown
 from iam_loadtest.load.recorder import Recorder
 from iam_loadtest.load.session import Place, holder_of, open_session
 from iam_loadtest.load.setup import Choices, setup_of_choices
 from iam_loadtest.load.users import AccessTokenUser, ReportingUser, TokenUser
+from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.results.sample import unpack
 from tests.load.processes import LOCUSTFILES, ROOT
 
@@ -134,6 +138,20 @@ def test_chains_leave_locust_its_turn_where_a_class_waits_or_does_more(
     recorder = Recorder()
     opened_user(user_class, recorder, chains=5).run_chain()
     assert recorder.rows - recorder.requests == chains
+
+
+def test_chains_by_the_clock_that_fail_at_once_leave_others_their_turn() -> None:
+    """Where nobody listens on this machine no answer is waited for: reports and heartbeats would stand still."""
+    recorder = Recorder()
+    user = opened_user(AccessTokenUser, recorder, chains=1)
+    assert user._virtual is not None
+    user._virtual._send = lambda _: Response(0, failure=Outcome.CONNECT_ERROR)
+    user._dispatcher = Dispatcher(late_limit_us=60_000_000)
+    user._dispatcher.start(iter(range(now_us() - 1000, now_us())), ArrivalWindow(0))
+    gevent.spawn(setattr, user, "_state", "stopping")
+    user.run_chain()
+    user._dispatcher.close()
+    assert recorder.rows - recorder.requests == 1
 
 
 def test_the_example_of_a_workload_of_ones_own_runs_as_its_documentation_says() -> None:
