@@ -27,7 +27,7 @@ def test_the_preflight_refuses_it(case: str, tmp_path: Path) -> None:
     assert CASES[case] in str(caught.value)
     assert hostile.posts == []
     assert all(sent < HUGE_BYTES / 4 for sent in hostile.sent_bytes), "it is not read to its end"
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("case", ["another-host", "huge-keys", "redirected-keys", "unsigned-assertions"])

@@ -59,7 +59,7 @@ class Maria:
         ]  # fmt: skip
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(["mariadbd", "--no-defaults", *options], stdout=log, stderr=log)
-        wait_for(lambda: answers(self.port), "mariadbd answers", 20)
+        wait_for(lambda: answers(self.port), "mariadbd answers", 90)
 
     def url(self, options: str = "") -> str:
         return f"mysql://iam:${{DBPW}}@127.0.0.1:{self.port}/iam{options}"
@@ -68,13 +68,13 @@ class Maria:
         assert self.process is not None
         self.process.send_signal(number)
         if number == signal.SIGKILL:
-            self.process.wait(5)
+            self.process.wait(30)
 
     def remove(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.kill()
-            self.process.wait(5)
+            self.process.wait(30)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -106,7 +106,7 @@ def maria_template() -> Iterator[Path]:
         sql(maria, statement, user="root", password="", database=None)
     maria.signal(signal.SIGTERM)
     assert maria.process is not None
-    maria.process.wait(20)
+    maria.process.wait(60)
     try:
         yield maria.directory / "data"
     finally:
@@ -173,4 +173,4 @@ def redis_server(directory: Path, *lines: str, sentinel: bool = False) -> Iterat
         yield port
     finally:
         process.kill()
-        process.wait(5)
+        process.wait(30)

@@ -26,7 +26,7 @@ CRED = ("client-cred", "secret")
 CALLBACK = "http://localhost:4000/callback"
 
 
-def wait_for(condition: Callable[[], object], what: str, within_s: float = 10.0) -> None:
+def wait_for(condition: Callable[[], object], what: str, within_s: float = 60.0) -> None:
     """Poll until the condition holds."""
     deadline = time.monotonic() + within_s
     while not condition():
@@ -45,10 +45,10 @@ class Iam:
     http: requests.Session = field(default_factory=requests.Session)
 
     def post(self, path: str, form: dict[str, Any], auth: tuple[str, str] | None = None) -> requests.Response:
-        return self.http.post(self.issuer + path, data=form, auth=auth, timeout=10, allow_redirects=False)
+        return self.http.post(self.issuer + path, data=form, auth=auth, timeout=60, allow_redirects=False)
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return self.http.get(self.issuer + path, timeout=10, allow_redirects=False, **options)
+        return self.http.get(self.issuer + path, timeout=60, allow_redirects=False, **options)
 
     def token(self, auth: tuple[str, str] | None = None, **form: Any) -> requests.Response:
         return self.post("token", form, auth)
@@ -74,7 +74,7 @@ class Iam:
     def stop(self) -> int:
         """SIGTERM, then the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 def good(response: requests.Response) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def running_iam(directory: Path, *options: str, env: dict[str, str] | None = Non
             env={**os.environ, **(env or {})},
         )
     try:
-        wait_for(lambda: ready.exists() or process.poll() is not None, "the IAM is ready", 20)
+        wait_for(lambda: ready.exists() or process.poll() is not None, "the IAM is ready", 90)
         assert process.poll() is None, errors.read_text()
         answer = json.loads(ready.read_text())
         iam = Iam(answer["issuer"], answer["port"], process, directory)
@@ -111,7 +111,7 @@ def running_iam(directory: Path, *options: str, env: dict[str, str] | None = Non
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def hidden_fields(page: str) -> dict[str, str]:
@@ -127,10 +127,10 @@ class Browser:
         self.http = requests.Session()
 
     def get(self, path: str, **query: str) -> requests.Response:
-        return self.http.get(self.iam.issuer + path.lstrip("/"), params=query, timeout=10, allow_redirects=False)
+        return self.http.get(self.iam.issuer + path.lstrip("/"), params=query, timeout=60, allow_redirects=False)
 
     def post(self, path: str, **form: str) -> requests.Response:
-        return self.http.post(self.iam.issuer + path.lstrip("/"), data=form, timeout=10, allow_redirects=False)
+        return self.http.post(self.iam.issuer + path.lstrip("/"), data=form, timeout=60, allow_redirects=False)
 
     def login(self, user: str = "test_100", password: str = "password") -> requests.Response:
         form = hidden_fields(self.get("/login").text)

@@ -45,7 +45,7 @@ class Lab:
         headers = {"X-Lab-Node": node} if node else {}
         data = {"grant_type": "client_credentials"}
         url = self.state.address.replace("127.0.0.1", at) + "token"
-        return requests.post(url, data=data, auth=CRED, headers=headers, timeout=20)
+        return requests.post(url, data=data, auth=CRED, headers=headers, timeout=60)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return lab_command(*arguments, "--directory", str(self.directory))
@@ -70,7 +70,7 @@ class Lab:
 
 
 def lab_command(*arguments: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*before, *LAB, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([*before, *LAB, *arguments], capture_output=True, text=True, timeout=250, check=False)
 
 
 def inside_processes(supervisor: int) -> set[int]:
@@ -90,7 +90,7 @@ def link_of(pid: int, kind: str) -> str | None:
         return None
 
 
-def wait_until(condition: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {within_s:.0f}s: {what}"

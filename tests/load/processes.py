@@ -19,7 +19,8 @@ from typing import Any
 from iam_loadtest.results.load_result import LoadResult, read_load_result
 from iam_loadtest.scenario.trial_spec import TRIAL_SPEC_VARIABLE, TrialSpec, write_trial_spec
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 LOCUSTFILES = ROOT / "locustfiles"
 TRIAL_LOCUSTFILE = ROOT / "iam_loadtest" / "load" / "trial_locustfile.py"
 SCENARIO = """\
@@ -65,7 +66,7 @@ def end(process: subprocess.Popen[Any]) -> None:
     """End a process, by force where it does not follow a signal."""
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(30)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -100,7 +101,7 @@ def token_requests(issuer: str) -> dict[str, int]:
 
 
 def run_locust(
-    *arguments: str, cwd: Path, timeout_s: float = 60, is_measured: bool = True, **environ: str
+    *arguments: str, cwd: Path, timeout_s: float = 200, is_measured: bool = True, **environ: str
 ) -> subprocess.CompletedProcess[str]:
     """Run Locust to its end; its output and log are joined in ``stdout``."""
     return subprocess.run(
@@ -130,6 +131,39 @@ def start_locust(
         )
 
 
+def with_end(*locustfiles: Path) -> tuple[str, str]:
+    """Locust's option for these files; a run in a directory ends as if by --run-time once it is told that by `ended`.
+
+    A run of so many seconds may be over before a busy machine has let its users do anything.
+    """
+    return "-f", ",".join(map(str, (*locustfiles, HERE / "run_time.py")))
+
+
+def ended(process: subprocess.Popen[str], directory: Path, log: Path, is_enough: Callable[[], Any]) -> int:
+    """The exit code of a run that ends once all its users run and it is enough, or earlier by itself."""
+
+    def is_so(condition: Callable[[], Any]) -> bool:
+        return process.poll() is not None or bool(condition())
+
+    try:
+        eventually(lambda: is_so(lambda: "All users spawned" in log.read_text()), 120)
+        eventually(lambda: is_so(is_enough), 120)
+        (directory / "enough").touch()
+        return process.wait(120)
+    finally:
+        end(process)
+
+
+def run_locust_until(
+    is_enough: Callable[[], Any], *arguments: str, cwd: Path, is_measured: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run Locust, files by `with_end`, for as long as it takes; its output and log are joined in ``stdout``."""
+    log = cwd / "locust.log"
+    process = start_locust(*arguments, cwd=cwd, log=log, is_measured=is_measured)
+    code = ended(process, cwd, log, is_enough)
+    return subprocess.CompletedProcess(process.args, code, log.read_text())
+
+
 def free_port() -> int:
     """A port on 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
@@ -150,7 +184,7 @@ class TrialProcesses:
     environ: dict[str, str] = field(default_factory=dict)
     is_measured: bool = False
     locustfile: Path = TRIAL_LOCUSTFILE
-    workers_wait_s: float = 50.0
+    workers_wait_s: float = 150.0
     worker_command: str | None = None
     expected: int | None = None
     environ_of_workers: dict[str, str] | None = None
@@ -198,7 +232,7 @@ class TrialProcesses:
         self.workers.append(self._start(f"worker{len(self.workers)}.log", *self._there, environ=extra))
         return self.workers[-1]
 
-    def await_result(self, limit_s: float = 60, expected_code: int = 0) -> LoadResult:
+    def await_result(self, limit_s: float = 150, expected_code: int = 0) -> LoadResult:
         """The result, once the master has ended with its exit code."""
         assert self.master is not None
         code = self.master.wait(limit_s)

@@ -7,6 +7,7 @@ import itertools
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -58,6 +59,12 @@ def following(node: Node, max_begun: int = 1000, schedule_ms: tuple[int, ...] = 
     return StaleReads(lambda: node, lambda local_us: local_us, max_begun, schedule_ms)
 
 
+def await_that(is_so: Callable[[], object]) -> None:
+    with gevent.Timeout(60):
+        while not is_so():
+            gevent.sleep(0.001)
+
+
 def notice(stale_reads: StaleReads, times: int = 1) -> int:
     sent_us = now_us()
     for _ in range(times):
@@ -81,7 +88,7 @@ def test_a_refusal_is_tried_again_until_it_is_something_else(
     node = Node(*answers)
     stale_reads = following(node)
     sent_us = notice(stale_reads)
-    gevent.sleep(0.05)
+    await_that(lambda: node.closed)
     taken = stale_reads.take()
     (row,) = taken["ended"]
     started_us, step, refused_by, by, visible_after_us, tried, ended = row
@@ -108,9 +115,10 @@ def test_no_more_are_followed_than_the_limits_allow() -> None:
 
 
 def test_the_end_of_the_test_cuts_off_what_is_under_way_and_says_so() -> None:
-    stale_reads = following(Node(STALE), schedule_ms=(1, 60_000))
+    node = Node(STALE)
+    stale_reads = following(node, schedule_ms=(1, 60_000))
     notice(stale_reads)
-    gevent.sleep(0.02)
+    await_that(lambda: node.sent)
     stale_reads.close()
     taken = stale_reads.take()
     assert [(row[5], row[6]) for row in taken["ended"]] == [(1, "cut_off")]

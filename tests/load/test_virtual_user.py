@@ -301,16 +301,24 @@ def test_a_bad_token_is_the_outcome_of_its_row_and_ends_the_chain_and_looking_at
     assert reports[1].failure == "bad_token: wrong signature"
 
 
-def test_a_chain_ends_with_its_last_answer_and_looking_at_the_others_is_none_of_its_time() -> None:
+def test_a_chain_ends_with_its_last_answer_and_looking_at_the_others_is_none_of_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Two requests of 20 ms; looking at each answer takes 50 ms."""
+    clock = Clock()
+    monkeypatch.setattr("iam_loadtest.load.virtual_user.now_us", clock)
 
     class Slow(Scripted):
         def send(self, request: Request) -> Response:
-            gevent.sleep(0.02)
-            return super().send(request)._replace(received_us=now_us())
+            clock.now_us += 20_000
+            return super().send(request)._replace(received_us=clock.now_us)
+
+    class LookingLong(Looking):
+        def look(self, request: Request, *rest: object) -> str | None:
+            clock.now_us += 50_000
+            return super().look(request, *rest)
 
     virtual, recorder, _ = user(Slow(GOOD, GOOD))
-    virtual._aside = Looking(bad=3)
+    virtual._aside = LookingLong(bad=3)
     assert virtual.run_chain() is Outcome.OK
-    issue, refresh, chain = rows(recorder)
-    assert issue.latency_us + refresh.latency_us <= chain.latency_us < issue.latency_us + refresh.latency_us + 50_000
+    assert [row.latency_us for row in rows(recorder)] == [20_000, 20_000, 40_000]

@@ -32,8 +32,10 @@ def forge_last(environment, **_):
 """As a second POST /swarm would, between the start of a test and the first message that starts users."""
 
 
-def run_distributed(directory: Path, issuer: str, locustfile: str, *of_worker: str, **environ: str) -> str:
-    """What a master printed that ran one second with one worker."""
+def run_distributed(
+    directory: Path, issuer: str, locustfile: str, *of_worker: str, run_time: str, **environ: str
+) -> str:
+    """What a master printed that ran with one worker, as long as that or up to an error."""
     (directory / "locustfile.py").write_text(locustfile)
     port = str(free_port())
     file = ("-f", "locustfile.py")
@@ -42,7 +44,7 @@ def run_distributed(directory: Path, issuer: str, locustfile: str, *of_worker: s
     worker = start_locust(*file, *there, log=directory / "worker.log", **where, **environ)
     try:
         bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "1")
-        head = ("--headless", "--only-summary", "-u", "4", "-r", "4", "-t", "2s")
+        head = ("--headless", "--only-summary", "-u", "4", "-r", "4", "-t", run_time)
         options = ("--issuer", issuer, "--workload", "access", "--samples", "out")
         return run_locust(*file, *bind, *head, *options, **where).stdout
     finally:
@@ -50,7 +52,7 @@ def run_distributed(directory: Path, issuer: str, locustfile: str, *of_worker: s
 
 
 def test_options_that_change_after_the_start_do_not_reach_the_workers(tmp_path: Path, fake: FakeIam) -> None:
-    output = run_distributed(tmp_path, fake.issuer("ok"), FORGING)
+    output = run_distributed(tmp_path, fake.issuer("ok"), FORGING, run_time="5s")
     result = read_load_result(tmp_path / "out")
     assert result is not None, output
     assert (result.status, result.reason) == (TrialStatus.OK, None), output
@@ -60,7 +62,8 @@ def test_options_that_change_after_the_start_do_not_reach_the_workers(tmp_path: 
 def test_a_worker_with_an_issuer_of_its_own_sends_its_secrets_to_no_other(tmp_path: Path, fake: FakeIam) -> None:
     own = ("--issuer", "https://iam.example.org/")
     plain = FORGING.partition("def forge")[0]
-    output = run_distributed(tmp_path, fake.issuer("own-issuer"), plain, *own, IAM_LOADTEST_CLIENT_SECRET="hidden")
+    secret = {"IAM_LOADTEST_CLIENT_SECRET": "hidden"}
+    output = run_distributed(tmp_path, fake.issuer("own-issuer"), plain, *own, run_time="600s", **secret)
     assert "another one than at the start of this process, which holds secrets" in output
     assert "hidden" not in output + (tmp_path / "worker.log").read_text()
     assert fake.counts("own-issuer") == {}

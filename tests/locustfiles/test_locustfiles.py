@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from iam_loadtest.results.load_result import read_load_result
@@ -17,14 +17,17 @@ from tests.load.processes import (
     LOCUSTFILES,
     FakeIam,
     end,
-    eventually,
+    ended,
     free_port,
     run_locust,
+    run_locust_until,
     start_locust,
     token_requests,
+    with_end,
 )
 
-HEADLESS = ("--headless", "--only-summary", "-u", "10", "-r", "10")
+USERS = 10
+HEADLESS = ("--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS))
 SECRET = "s3cr3t-that-nobody-may-see"
 SCENARIO = """\
 name: mine
@@ -58,8 +61,13 @@ def test_every_request_of_a_plain_run_is_a_row_and_the_server_counted_as_many(
 ) -> None:
     (tmp_path / "mine.yaml").write_text(SCENARIO)
     before = token_requests(iam)
-    file = ("-f", str(LOCUSTFILES / locustfile))
-    run = run_locust(*file, *HEADLESS, "-t", "2s", option, iam, *scenario, "--samples", "out", cwd=tmp_path)
+    *_, last = grants.values()
+
+    def has_gone_through() -> bool:
+        return token_requests(iam).get(last, 0) >= before.get(last, 0) + 50
+
+    options = (*HEADLESS, option, iam, *scenario, "--samples", "out")
+    run = run_locust_until(has_gone_through, *with_end(LOCUSTFILES / locustfile), *options, cwd=tmp_path)
     after = token_requests(iam)
     assert run.returncode == 0, run.stdout
     rows = steps(tmp_path / "out")
@@ -72,34 +80,46 @@ def test_every_request_of_a_plain_run_is_a_row_and_the_server_counted_as_many(
 
 
 def test_several_files_run_side_by_side_and_failures_are_told_without_tokens(tmp_path: Path, fake: FakeIam) -> None:
-    files = ",".join(str(LOCUSTFILES / name) for name in ("access_token.py", "refresh_token.py"))
-    issuer = fake.issuer("not-found")
-    run = run_locust(
-        "-f", files, *HEADLESS, "-t", "2s", "--issuer", issuer, "--csv", "stats", cwd=tmp_path, is_measured=False
+    files = with_end(LOCUSTFILES / "access_token.py", LOCUSTFILES / "refresh_token.py")
+    options = (*files, *HEADLESS, "--issuer", fake.issuer("not-found"), "--csv", "stats")
+    run = run_locust_until(
+        lambda: fake.counts("not-found").get("refresh_token", 0) > 20, *options, cwd=tmp_path, is_measured=False
     )
     assert run.returncode == 1, "Locust's own code for failed requests"
-    with (tmp_path / "stats_stats.csv").open() as file:
-        names = {row["Name"]: int(row["Failure Count"]) for row in csv.DictReader(file)}
-    assert names["issue"] == 0 < names["refresh"]
-    with (tmp_path / "stats_failures.csv").open() as file:
-        errors = [row["Error"] for row in csv.DictReader(file)]
-    assert errors == ["CatchResponseError('stale_read: 401 invalid_token Refresh token <token> was not found')"]
+    assert fake.counts("not-found")["client_credentials"] > 0, "and none of these failed"
+    (error,) = [line for line in run.stdout.splitlines() if "CatchResponseError" in line]
+    assert error.endswith(
+        " POST refresh: CatchResponseError('stale_read: 401 invalid_token Refresh token <token> was not found')"
+    )
     assert "Traceback" not in run.stdout
     assert (tmp_path / "stats_exceptions.csv").read_text().count("\n") == 1, "the header alone"
 
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory, fake: FakeIam) -> dict[str, Path]:
-    """Directories of runs against servers with a fault each, by the fault; they run beside each other, to save time."""
+    """Directories of runs against servers with a fault each, by the fault; they run beside each other, to save time.
+
+    Each is stopped once every one of its users has asked.
+    """
     base = tmp_path_factory.mktemp("faulty")
-    common = ("-f", str(LOCUSTFILES / "access_token.py"), *HEADLESS, "-t", "3s", "--stop-timeout", "1")
+    common = (*with_end(LOCUSTFILES / "access_token.py"), *HEADLESS, "--stop-timeout", "1")
     modes = ("html", "error500", "garbage", "hangup", "redirect", "slow")
     runs: dict[str, subprocess.Popen[str]] = {}
+
+    def have_asked(mode: str) -> bool:
+        return sum(fake.counts(mode).values()) >= USERS
+
     for mode in modes:
         (base / mode).mkdir()
         options = ("--issuer", fake.issuer(mode), "--samples", "out")
         runs[mode] = start_locust(*common, *options, cwd=base / mode, log=base / mode / "log", is_measured=False)
-    codes = {mode: run.wait(60) for mode, run in runs.items()}
+    try:
+        codes = {
+            mode: ended(run, base / mode, base / mode / "log", partial(have_asked, mode)) for mode, run in runs.items()
+        }
+    finally:
+        for run in runs.values():
+            end(run)
     assert codes == dict.fromkeys(modes, 1), "Locust's own code for failed requests"
     return {mode: base / mode for mode in modes}
 
@@ -131,12 +151,18 @@ def test_a_fault_is_classified_and_is_the_reason(
     assert "Traceback" not in log
 
 
+def has_users(pid: int, port: int) -> bool:
+    """Whether a process has connections to the server, of which a user keeps one; it asked for endpoints over one."""
+    there = [one for one in psutil.Process(pid).net_connections("tcp") if one.raddr and one.raddr.port == port]
+    return len(there) > 1
+
+
 def test_a_distributed_run_loses_no_row_and_shows_no_secret(tmp_path: Path, fake: FakeIam) -> None:
     before = fake.counts("pace")
     port = str(free_port())
-    file = ("-f", str(LOCUSTFILES / "token_exchange.py"))
+    file = with_end(LOCUSTFILES / "token_exchange.py")
     reports = ("--samples", "out", "--csv", "stats", "--html", "report.html", "--json-file", "stats")
-    options = ("--issuer", fake.issuer("pace"), "--client-id", "my-client", "-t", "8s", *reports)
+    options = ("--issuer", fake.issuer("pace"), "--client-id", "my-client", *reports)
     bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
     secret = {"IAM_LOADTEST_CLIENT_SECRET": SECRET, "IAM_LOADTEST_PASSWORD": SECRET + "2"}
     master = start_locust(*file, "--master", *bind, *HEADLESS, *options, cwd=tmp_path, log=tmp_path / "master.log")
@@ -146,8 +172,14 @@ def test_a_distributed_run_loses_no_row_and_shows_no_secret(tmp_path: Path, fake
         for n in range(2)
     ]
     command_lines = [Path(f"/proc/{process.pid}/cmdline").read_bytes() for process in (master, *workers)]
+
+    def have_asked() -> bool:
+        asked = sum(fake.counts("pace").values()) - sum(before.values())
+        return asked > 100 and all(has_users(worker.pid, fake.port) for worker in workers)
+
+    log = tmp_path / "master.log"
     try:
-        assert master.wait(60) == 0, (tmp_path / "master.log").read_text()
+        assert ended(master, tmp_path, log, have_asked) == 0, log.read_text()
     finally:
         for process in (master, *workers):
             end(process)
@@ -156,9 +188,8 @@ def test_a_distributed_run_loses_no_row_and_shows_no_secret(tmp_path: Path, fake
     counted = sum(fake.counts("pace").values()) - sum(before.values())
     by_step = steps(tmp_path / "out")
     assert sum(by_step.values()) - by_step["workflow"] == counted
-    with (tmp_path / "stats_stats.csv").open() as stats:
-        total = next(row for row in csv.DictReader(stats) if row["Name"] == "Aggregated")
-    assert int(total["Request Count"]) == counted, "Locust's own statistics agree"
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    assert sum(row["num_requests"] for row in stats) == counted, "Locust's own statistics agree"
     result = read_load_result(tmp_path / "out")
     assert result is not None
     assert (result.status, result.generator.workers) == (TrialStatus.OK, 2)
@@ -185,7 +216,7 @@ def test_a_run_that_cannot_start_says_why_in_one_line_and_ends_with_1(
     (tmp_path / "full" / "samples.parquet").touch()
     (tmp_path / "broken.yaml").write_text("name: x\ntopologies: {}\n")
     file = ("-f", str(LOCUSTFILES / "access_token.py"))
-    run = run_locust(*file, *HEADLESS, "-t", "30s", "--issuer", iam, *options, cwd=tmp_path, is_measured=False)
+    run = run_locust(*file, *HEADLESS, "-t", "600s", "--issuer", iam, *options, cwd=tmp_path, is_measured=False)
     assert run.returncode == 1
     errors = [line for line in run.stdout.splitlines() if "/ERROR/" in line]
     assert len(errors) == 1, run.stdout
@@ -198,13 +229,13 @@ def test_a_worker_that_cannot_start_ends_the_run_with_its_reason(tmp_path: Path,
     port = str(free_port())
     file = ("-f", str(LOCUSTFILES / "access_token.py"))
     bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
-    options = (*HEADLESS, "-t", "30s", "--issuer", fake.issuer("ok"), "--client-id", "mine")
+    options = (*HEADLESS, "-t", "600s", "--issuer", fake.issuer("ok"), "--client-id", "mine")
     master = start_locust(*file, "--master", *bind, *options, cwd=tmp_path, log=tmp_path / "master.log")
     there = ("--master-host", "127.0.0.1", "--master-port", port)
     worker = start_locust(*file, "--worker", *there, cwd=tmp_path, log=tmp_path / "worker.log")
     try:
-        assert master.wait(30) == 1
-        worker.wait(20)
+        assert master.wait(150) == 1
+        worker.wait(60)
     finally:
         end(master)
         end(worker)
@@ -216,17 +247,12 @@ def test_a_worker_that_cannot_start_ends_the_run_with_its_reason(tmp_path: Path,
 def test_load_json_is_readable_by_anyone(tmp_path: Path, fake: FakeIam) -> None:
     """The run lasts until every workload has sent something, however busy the machine is."""
     before = fake.counts("ok").get("token-exchange", 0)
-    file = ("-f", str(LOCUSTFILES / "mixed.py"))
+    file = with_end(LOCUSTFILES / "mixed.py")
     options = (*HEADLESS, "--issuer", fake.issuer("ok"), "--samples", "out")
-    log = tmp_path / "locust.log"
-    run = start_locust(*file, *options, cwd=tmp_path, log=log)
-    try:
-        eventually(lambda: "All users spawned" in log.read_text())
-        eventually(lambda: fake.counts("ok").get("token-exchange", 0) > before + 20)
-        run.send_signal(signal.SIGTERM)
-        assert run.wait(30) == 0, log.read_text()
-    finally:
-        end(run)
+    run = run_locust_until(
+        lambda: fake.counts("ok").get("token-exchange", 0) > before + 20, *file, *options, cwd=tmp_path
+    )
+    assert run.returncode == 0, run.stdout
     document = json.loads((tmp_path / "out" / "load.json").read_text())
     assert document["status"] == "ok"
     assert document["marks"]["window_start_us"] < document["marks"]["window_end_us"] <= document["marks"]["ended_us"]
@@ -239,7 +265,7 @@ def test_a_plain_run_of_an_open_model_starts_chains_by_the_clock(tmp_path: Path,
     load = "load: {users: 4, workers: 1, arrival_rate_per_s: 20}\n"
     (tmp_path / "open.yaml").write_text(f"name: open\ntopologies: {{one: {{provider: embedded}}}}\n{load}")
     file = ("-f", str(LOCUSTFILES / "access_token.py"), "--scenario", "open.yaml", "--issuer", fake.issuer("ok"))
-    run = run_locust(*file, *HEADLESS, "-t", "2s", "--samples", "out", cwd=tmp_path, is_measured=False)
+    run = run_locust(*file, *HEADLESS, "-t", "5s", "--samples", "out", cwd=tmp_path, is_measured=False)
     assert run.returncode == 0, run.stdout
     result = read_load_result(tmp_path / "out")
     assert result is not None

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from iam_loadtest.runner import guard
 
-PATIENCE_S = 15.0
-SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
+PATIENCE_S = 60.0
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
 def guarded(mode: str, *command: str, parent: int | None = None) -> list[str]:
@@ -50,7 +50,7 @@ def pid_in(path: Path) -> int:
     return int(path.read_text(encoding="utf-8"))
 
 
-def writes_its_pid(path: Path, then: str = "import time; time.sleep(60)") -> str:
+def writes_its_pid(path: Path, then: str = "import time; time.sleep(600)") -> str:
     """Code that writes its process id into a file in one step, then goes on."""
     return (
         f"import os; open({str(path)!r} + '.tmp', 'w').write(str(os.getpid())); "

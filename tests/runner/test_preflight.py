@@ -115,7 +115,7 @@ def test_an_answer_that_drips_is_cut_off_at_the_time_limit(server: Server, in_he
     assert reason_of(server.url, target(timeout=0.3), health=False) == (
         f"GET {server.url}.well-known/openid-configuration: no answer within the time limit."
     )
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 OVERSIZED = document({"issuer": "http://iam/", "padding": "x" * (1 << 20)})
