@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple
 
 from iam_loadtest.flow.message import Request, Response, Visit
 from iam_loadtest.flow.page import Code, Filled, PageError, code_form, code_of, consent_form, is_own_page, login_form
@@ -35,6 +35,11 @@ CONSENT: Final = "consent"
 
 APPROVE_LOGIN: Final = "approve_login"
 """The kind of a login on the way to the approval of a device: a login page after it is a refusal."""
+
+_ASTRAY: Final = (
+    "neither a code nor a page that asks for consent: another page is in the way, or the session that knew where to go"
+    " was not seen"
+)
 
 _COMPACT_JWS = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 
@@ -77,10 +82,15 @@ def _read_page(request: Request, visit: Visit, response: Response) -> Answer:
         return code
     form = login_form(request, response)
     if request.kind == RequestKind.LOGIN_PAGE:
-        return form or _no_form("login")
+        if form is None:
+            raise PageError("a page without a login form")
+        return form
     if form is not None:
         raise PageError("the login page came again: name or password was not accepted", is_refusal=True)
-    return (consent_form(request, response) if request.kind == RequestKind.LOGIN else None) or _no_form("consent")
+    consent = consent_form(request, response) if request.kind == RequestKind.LOGIN else None
+    if consent is None:
+        raise PageError(_ASTRAY if request.kind == RequestKind.LOGIN else "a page without a code after the consent")
+    return consent
 
 
 def _approval(request: Request, response: Response) -> Filled | None:
@@ -103,10 +113,6 @@ def _device(request: Request, response: Response) -> Device:
     if not is_own_page(request, url):
         raise TokenResponseError("verification_uri is on another host, or without TLS")
     return Device(found["device_code"], found["user_code"], url)
-
-
-def _no_form(kind: str) -> NoReturn:
-    raise PageError(f"a page without a {kind} form")
 
 
 def _active(response: Response) -> None:

@@ -23,11 +23,11 @@ _LIMITS = ("memory.max", "memory.limit_in_bytes")
 def make_room(directories: Sequence[Path]) -> Room:
     """Make the directories; in memory they are seen inside the lab only, which must have mounts of its own.
 
-    Together they may take up half of the memory that is free.
+    Together they may take up half of the memory that is free. Without a server there is a file of SQLite, on disk.
     """
     for directory in directories:
         directory.mkdir(parents=True)
-    each_bytes = free_bytes() // 2 // max(len(directories), 1)
+    each_bytes = free_bytes() // 2 // len(directories) if directories else 0
     if each_bytes < LEAST_BYTES:
         return "disk"
     for directory in directories:

@@ -37,11 +37,11 @@ _MEANING = {
     Outcome.POOL_EXHAUSTED: "a 5xx after the wait for a database connection",
     Outcome.REFUSED: "an OAuth error that is a correct answer: wrong client, scope or policy",
     Outcome.THROTTLED: "429, or 503 with Retry-After",
-    Outcome.SERVER_ERROR: "any other 5xx",
+    Outcome.SERVER_ERROR: "any other 5xx, or another status with words of a failed database",
     Outcome.TIMEOUT: "no complete answer within the time limit",
     Outcome.CONNECT_ERROR: "no connection could be opened",
     Outcome.TLS_ERROR: "the TLS handshake or the certificate check failed",
     Outcome.CONNECTION_LOST: "the connection ended before the answer was complete",
-    Outcome.PROTOCOL_ERROR: "not JSON, no access_token, wrong token_type, a redirect, or too large",
+    Outcome.PROTOCOL_ERROR: "not JSON, no access_token, wrong token_type, a redirect, another page, or too large",
     Outcome.BAD_TOKEN: "a token with a wrong signature, issuer, audience, expiry or algorithm, or another one's jti",
 }

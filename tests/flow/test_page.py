@@ -45,6 +45,10 @@ INDIGO_CONSENT = """<form name="confirmationForm" action="https://iam.example.or
 <input type="hidden" name="_csrf" value="c"><input name="authorize" value="Authorize" type="submit">
 <input name="deny" value="Deny" type="submit"></form>"""
 NO_URL = "a form whose action is no URL"
+ASTRAY = (
+    "neither a code nor a page that asks for consent: another page is in the way, or the session that knew where to go"
+    " was not seen"
+)
 OTHER_STATE = "the state that came back is not the one that was sent"
 KEYCLOAK_CONSENT = """<form action="/realms/r/login-actions/consent?x=1" method="POST">
 <input type="hidden" name="code" value="k"><input name="accept" id="kc-login" type="submit" value="Yes">
@@ -122,11 +126,11 @@ def test_consent_is_given_and_remembered_where_it_can_be(html: str, url: str, se
         ("login_page", back("code=c&state=st4te"), Outcome.PROTOCOL_ERROR, "a code came back before anybody logged in"),
         ("login_page", back("error=invalid_scope&state=st4te"), Outcome.REFUSED, "302 invalid_scope"),
         ("login", page(INDIGO), Outcome.REFUSED, "the login page came again: name or password was not accepted"),
-        ("login", page("<p>Accept the terms"), Outcome.PROTOCOL_ERROR, "a page without a consent form"),
+        ("login", page("<p>Accept the terms"), Outcome.PROTOCOL_ERROR, ASTRAY),
         ("login", back("code=c&state=other"), Outcome.PROTOCOL_ERROR, OTHER_STATE),
         ("login", back("state=st4te"), Outcome.PROTOCOL_ERROR, "no code came back"),
         ("login", back("error=access_denied&error_description=No"), Outcome.REFUSED, "302 access_denied No"),
-        (CONSENT, page(INDIGO_CONSENT), Outcome.PROTOCOL_ERROR, "a page without a consent form"),
+        (CONSENT, page(INDIGO_CONSENT), Outcome.PROTOCOL_ERROR, "a page without a code after the consent"),
         ("login", Response(403, b"<html>"), Outcome.STALE_READ, "403 without an OAuth error"),
         (CONSENT, Response(403, b"<html>"), Outcome.STALE_READ, "403 without an OAuth error"),
         ("login_page", Response(500, b"<html>"), Outcome.SERVER_ERROR, "500 without an OAuth error"),

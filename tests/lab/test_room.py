@@ -39,6 +39,7 @@ def test_where_each_would_have_too_little_they_stand_on_disk(
     assert make_room([tmp_path / "a", tmp_path / "b"]) == "disk"
     assert mounted == []
     assert (tmp_path / "b").is_dir()
+    assert make_room([]) == "disk", "SQLite's file"
 
 
 @pytest.mark.parametrize(
