@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 
 from iam_loadtest.scenario.builtin import PUBLIC_CLIENT_SECRETS
 from iam_loadtest.scenario.load_file import load_scenario
+from tests.runner.servers import document, serving
 
 ROOT = Path(__file__).parents[2]
 DIRECTORY = ROOT / "deploy" / "indigo-iam"
@@ -79,6 +81,18 @@ def test_services_wait_for_services_that_are_there_and_can_say_that_they_are_hea
         for name, wanted in service.get("depends_on", {}).items():
             assert wanted == {"condition": "service_healthy"}
             assert SERVICES[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+
+
+@pytest.mark.parametrize(("status", "is_healthy"), [(200, True), (503, False)])
+def test_the_iam_is_healthy_where_its_health_page_says_so_by_its_status(status: int, is_healthy: bool) -> None:
+    """The very command, at a server of the test's own. A page of an IAM that is down names what is up, too."""
+    command = SERVICES["iam"]["healthcheck"]["test"]
+    assert command[:2] == ["CMD", "bash"], "dash, which is sh in the image, has no /dev/tcp"
+    with serving() as server:
+        server.answers["/actuator/health"] = document({"status": "?", "components": {"ping": {"status": "UP"}}}, status)
+        port = server.url.rpartition(":")[2].strip("/")
+        here = [part.replace("/8080", f"/{port}") for part in command[1:]]
+        assert (subprocess.run(here, check=False, timeout=10).returncode == 0) is is_healthy
 
 
 def test_the_ports_are_this_machine_s_only() -> None:
