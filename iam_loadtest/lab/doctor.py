@@ -40,7 +40,7 @@ _SWITCHES = {
     "user/max_user_namespaces": "0",
 }
 """Settings of the kernel that keep ordinary users from making namespaces, with the value that does."""
-_NAME_OF_A_TRIAL_S = "iam-lab-trial-12345678"
+_NAME_IN_A_RUN = "iam-lab-trial-12345678"
 _LEAST_MIB = 512
 """Logs, what is observed, and the prepared data directory of each kind of database."""
 _TRIED_RTT_MS = 10.0
@@ -117,7 +117,7 @@ def _place() -> Finding:
     """Where trials have their labs: a lab writes there, whose databases stand in memory, too."""
     subject, place = "directory for labs", Path(tempfile.gettempdir())
     try:
-        check_place(place.absolute() / _NAME_OF_A_TRIAL_S)
+        check_place(place.absolute() / _NAME_IN_A_RUN)
         free_mib = shutil.disk_usage(place).free >> 20
     except UserError as error:
         return Finding(subject, False, str(error))

@@ -11,7 +11,7 @@ from iam_loadtest.analysis.recovery import CombinedRecovery, Recovery
 from iam_loadtest.analysis.summary import RunSummary
 from iam_loadtest.report.findings_json import rounded
 from iam_loadtest.report.table import Column, Entry, Table, words
-from iam_loadtest.report.text import NO_DATA, number, plural, quoted, seconds
+from iam_loadtest.report.text import NO_DATA, count, number, plural, quoted, seconds
 
 MOST_TOLD = 6
 """So many faults are told in the answer."""
@@ -89,7 +89,7 @@ def _row(cell: Cell, one: CombinedRecovery) -> tuple[Entry, ...]:
         *(Entry(_shown(each), _middle(each)) for each in times),
         Entry(str(one.not_back), one.not_back, _bad(one.not_back)),
         *(Entry(_counted(each), _middle(each)) for each in (one.failed, one.lost)),
-        Entry(number(_middle(one.requests)), _middle(one.requests)),
+        Entry(count(round(_middle(one.requests) or 0)), _middle(one.requests)),
         Entry(_counted(one.failed_in_flight), _middle(one.failed_in_flight)),
     )
 

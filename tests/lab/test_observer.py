@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import os
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from iam_loadtest.lab.observer.__main__ import Observer
 from iam_loadtest.lab.observer.database import mean_latency, transactions, with_lag
-from iam_loadtest.lab.observer.process import ProcessWatch
+from iam_loadtest.lab.observer.process import ProcessWatch, cpu_seconds
 from iam_loadtest.lab.observer.servers import iam_values, proxies_together, proxy_values, redis_values
 from iam_loadtest.results.server_file import COLUMNS, Watched, read_watched, write_server_file, write_watched
 
@@ -87,6 +88,13 @@ def test_a_server_has_memory_at_once_and_cpu_from_the_second_look_on() -> None:
     assert found["pss_mib"] > 0
     assert found["cpu_percent"] >= 0
     assert watch.look(leaders) == {}
+
+
+def test_servers_that_a_fault_ended_are_no_work_of_the_supervisor() -> None:
+    """One second of its own, half of it in the kernel; a frontend that had used 272 s was killed."""
+    hertz = os.sysconf("SC_CLK_TCK")
+    ticks = [hertz // 2, hertz // 2, 200 * hertz, 72 * hertz]
+    assert (cpu_seconds(1, ticks), cpu_seconds(2, ticks)) == (1.0, 273.0)
 
 
 def test_a_server_that_stands_still_or_is_gone_leaves_its_values_empty(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def test_a_trial_that_never_came_back_is_told_and_spoils_the_mean() -> None:
     columns = [column.title for column in recovery_table(run).columns]
     shown = dict(zip(columns, [entry.text for entry in recovery_table(run).rows[0]], strict=True))
     assert shown["First success s"] == "2.00, none in 1 trial"
+    assert shown["Of requests"] == "300"
     assert (shown["p95 back s"], shown["Not back"]) == ("3.00–4.00", "1")
     (document,) = recovery_document(run)
     assert (document["no_success"], document["p95_back_s"]["geometric_mean"]) == (1, None)

@@ -58,13 +58,22 @@ def _sessions() -> dict[int, Sequence[tuple[int, float]]]:
 
 
 def _seen(pid: int) -> tuple[int, float] | None:
-    """Session and CPU seconds, those of its ended children among them; the name in /proc may hold any character."""
+    """Session and CPU seconds; the name in /proc may hold any character."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  many times a second
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
-    return int(fields[3]), sum(int(ticks) for ticks in fields[11:15]) / _TICKS_PER_S
+    return int(fields[3]), cpu_seconds(pid, [int(ticks) for ticks in fields[11:15]])
+
+
+def cpu_seconds(pid: int, ticks: Sequence[int]) -> float:
+    """From a process's own time, user and system, and that of the children whose end it has taken note of.
+
+    Children count, since what a server started is in its session. Process 1 of a lab takes note of the end of servers
+    and of their orphans: all that these ever used would be its own in the second in which a fault ends one.
+    """
+    return sum(ticks[:2] if pid == 1 else ticks) / _TICKS_PER_S
 
 
 def _pss_kib(pid: int) -> int:
