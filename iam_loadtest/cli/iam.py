@@ -9,11 +9,11 @@ import click
 from click.core import ParameterSource
 
 from iam_loadtest.embedded.settings import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_USERS, Settings
+from iam_loadtest.oidc.loopback import is_loopback
 
 if TYPE_CHECKING:
     from iam_loadtest.embedded.serve import Listening
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _PASSWORD = re.compile(r"://[^/@\s]*:(?!\$\{)[^/@\s]+@")
 _ON_OFF = click.Choice(["on", "off"])
 
@@ -80,7 +80,7 @@ def iam(**options: Any) -> None:
     click.echo(
         "Built-in IAM: a stand-in for tests, with public passwords. Do not use it for real identities.", err=True
     )
-    if options["host"] not in _LOOPBACK:
+    if not is_loopback(options["host"]):
         click.echo(f"Warning: --host {options['host']} lets other machines reach it.", err=True)
     for name in _passwords_in_sight(options):
         click.echo(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from iam_loadtest.oidc.loopback import is_loopback
+
 DEFAULT_PORT = 8491
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 @click.command("null-iam", context_settings={"show_default": True})
@@ -51,7 +52,7 @@ def null_iam(
     from iam_loadtest.embedded.delay_schedule import delay_schedule as schedule_of  # noqa: PLC0415  not for --help
     from iam_loadtest.embedded.null_iam import NullSettings, serve  # noqa: PLC0415  not needed for --help
 
-    if host not in _LOOPBACK:
+    if not is_loopback(host):
         click.echo(f"Warning: --host {host} lets other machines reach it.", err=True)
     schedule = schedule_of(delay_schedule) if delay_schedule else None
     settings = NullSettings(host, port, schedule, request_log, ready_file, certificate_file)

@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from iam_loadtest.oidc.loopback import is_loopback
+
 MAX_COOKIES = 50
 MAX_COOKIE_CHARACTERS = 4096
 
@@ -100,12 +102,7 @@ class CookieJar:
 
 def _is_trustworthy(url: SplitResult) -> bool:
     """Whether nobody between can listen: TLS, or this machine (W3C, Secure Contexts, section 3.1)."""
-    host = url.hostname or ""
-    return url.scheme == "https" or host == "localhost" or host.endswith(".localhost") or _is_loopback(host)
-
-
-def _is_loopback(host: str) -> bool:
-    return _is_address(host) and ipaddress.ip_address(host).is_loopback
+    return url.scheme == "https" or is_loopback(url.hostname or "")
 
 
 def _may_set(host: str, domain: str) -> bool:

@@ -9,8 +9,6 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 _AUTHENTICATED = ("token", "introspection", "revocation")
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-
 _MAX_SHOWN = 200
 _NAME = re.compile(r"[!-~]{1,100}")
 """Of a grant or a method, as registries have them; anything else is not one and is not repeated to anybody."""

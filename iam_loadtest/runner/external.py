@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.oidc.discovery import LOOPBACK_HOSTS
+from iam_loadtest.oidc.loopback import is_loopback
 from iam_loadtest.results.run import RunInfo
 from iam_loadtest.scenario.lab import DNS_NAME
 from iam_loadtest.scenario.model import Scenario
@@ -32,7 +32,7 @@ class ExternalWorkers:
     @property
     def is_open(self) -> bool:
         """Whether other machines can reach the port, which knows no password."""
-        return self.bind not in LOOPBACK_HOSTS
+        return not is_loopback(self.bind)
 
     def require_port(self) -> None:
         """Raise UserError where nobody could listen there."""

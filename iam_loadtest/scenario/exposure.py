@@ -7,10 +7,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from iam_loadtest.oidc.loopback import is_loopback
 from iam_loadtest.scenario.model import Scenario
 from iam_loadtest.scenario.portable import has_secrets, secrets_of
 from iam_loadtest.scenario.target import Target
@@ -37,7 +37,7 @@ def exposures(scenario: Scenario, topology: str, issuer: str, directory: Path) -
 def goes_in_clear(url: str) -> bool:
     """Whether what is sent there crosses a network without TLS."""
     parts = urlsplit(url)
-    return parts.scheme == "http" and not _is_this_machine(parts.hostname or "")
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def _standing(scenario: Scenario, target: Target, directory: Path) -> Iterator[Exposure]:
@@ -71,9 +71,3 @@ def _is_open_to_others(path: Path) -> bool:
         facts = path.stat()
         return facts.st_uid == os.geteuid() and bool(facts.st_mode & (stat.S_IRGRP | stat.S_IROTH))
     return False
-
-
-def _is_this_machine(host: str) -> bool:
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost" or host.endswith(".localhost")
