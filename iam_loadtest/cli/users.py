@@ -125,7 +125,7 @@ def clean(dry_run: bool, yes: bool, **admin: Any) -> None:
     if not yes and not _confirmed("Remove them?"):
         click.echo("Nothing was removed.")
         return
-    provision.clean(directory, _say)
+    provision.remove(directory, marked_users, marked_clients, _say)
     click.echo(f"{found} removed.")
 
 

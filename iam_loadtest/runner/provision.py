@@ -46,12 +46,10 @@ def make_clients(directory: Directory, clients: Sequence[NewClient], path: Path,
     return _make("clients", clients, directory.marked_clients(), lambda one: one.client_id, make, say)
 
 
-def clean(directory: Directory, say: Say) -> tuple[int, int]:
-    """Remove every user and client that carries the marker; how many there were."""
-    users, clients = directory.marked_users(), directory.marked_clients()
+def remove(directory: Directory, users: Sequence[Found], clients: Sequence[Found], say: Say) -> None:
+    """Remove these, and what was marked since they were looked for not."""
     for_all(users, directory.remove_user, lambda done: say(f"{done} of {len(users)} users removed"))
     for_all(clients, directory.remove_client, lambda done: say(f"{done} of {len(clients)} clients removed"))
-    return len(users), len(clients)
 
 
 def for_all(things: Iterable[Thing], do: Callable[[Thing], None], say: Callable[[int], None]) -> None:

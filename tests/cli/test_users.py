@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from iam_loadtest.cli import users as users_command
 from iam_loadtest.runner.embedded_iam import embedded_iam
 from iam_loadtest.scenario.topology import EmbeddedTopology
 from tests.cli.front_door import Called, call
@@ -236,6 +237,23 @@ def test_nothing_is_removed_where_nobody_says_yes(
     assert asked.code == 1
     assert asked.err.endswith("nothing was removed: nobody can be asked; --yes removes without asking.\n")
     assert (refused.code, refused.out.endswith("Nothing was removed.\n")) == (0, True)
+
+
+def test_what_was_marked_while_somebody_was_asked_is_not_removed(
+    users: Callable[..., Called], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one's users may carry the same marker; the answer was about those that were shown."""
+    with fake_indigo() as (iam, issuer):
+        iam.clients["ours"] = {"client_id": "ours", "client_description": MARKED}
+
+        def confirmed(_: str) -> bool:
+            iam.clients["theirs"] = {"client_id": "theirs", "client_description": MARKED}
+            return True
+
+        monkeypatch.setattr(users_command, "_confirmed", confirmed)
+        done = users("clean", issuer)
+    assert (done.code, set(iam.clients)) == (0, {"theirs"})
+    assert done.out.endswith("0 users and 1 client removed.\n")
 
 
 def test_a_name_with_a_path_in_it_removes_itself_and_no_other(users: Callable[..., Called]) -> None:
