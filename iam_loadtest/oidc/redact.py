@@ -17,6 +17,11 @@ _CREDENTIAL = re.compile(
     r"(?i)\b((?:client_)?(?:secret|assertion)|password|(?:(?:access|refresh|subject|actor|id)_)?token(?:_hint)?"
     r"|(?:device_|user_|session_)?code(?:_verifier)?)=[^\s&\"']+"
 )
+_MEMBER = re.compile(
+    r"(?i)(\\?[\"'])(\w{0,40}(?:secret|password|token(?:_hint)?|assertion|verifier)|(?:device|user|session)_code)\1"
+    r"( ?: ?)(\\?[\"'])[^\"']+"
+)
+"""Of a JSON object, which may itself be a text in another one."""
 _HEADER = re.compile(r"(?i)\b(bearer|basic) [A-Za-z0-9+/=._~-]{16,}")
 _LOGIN = re.compile(r"(?i)\b([a-z][a-z+]{1,11}://)[^\s/@\"'<>]+@")
 _VALUE = re.compile(r"(?i)\b(for value) [^\s<]\S*")
@@ -53,7 +58,7 @@ def one_line(text: str) -> str:
     Names of hosts, files and variables stay: they say what to do.
     """
     line = without_jwts(" ".join(printable(text[: 8 * MAX_LINE]).split()))
-    line = _HEADER.sub(r"\1 <secret>", _LOGIN.sub(r"\1<secret>@", _CREDENTIAL.sub(_secret, line)))
+    line = _HEADER.sub(r"\1 <secret>", _LOGIN.sub(r"\1<secret>@", _without_credentials(line)))
     return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
 
 
@@ -66,7 +71,7 @@ def printable(text: str) -> str:
 def _redact(text: str) -> str:
     """What is left to do once tokens are out: for most failures it was done before, and it takes 0.2 ms."""
     text = _UUID.sub("<id>", text)
-    text = _CREDENTIAL.sub(_secret, text)
+    text = _without_credentials(text)
     text = _VALUE.sub(lambda match: f"{match[1]} <token>", text)
     text = _TIME.sub("<time>", text)
     text = _URL.sub(lambda match: f"{match[1]}<host>", text)
@@ -95,8 +100,9 @@ def _without_jwt(match: re.Match[str]) -> str:
     return ".".join(kept)
 
 
-def _secret(match: re.Match[str]) -> str:
-    return f"{match[1]}=<secret>"
+def _without_credentials(text: str) -> str:
+    """The text without values that their names call secret, in forms, queries and JSON."""
+    return _MEMBER.sub(r"\1\2\1\3\4<secret>", _CREDENTIAL.sub(r"\1=<secret>", text))
 
 
 def _dotted_word(match: re.Match[str]) -> str:

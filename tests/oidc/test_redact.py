@@ -79,6 +79,9 @@ def test_redacting_twice_changes_nothing_more(words: list[str]) -> None:
         "a.",
         "abcdefg.",
         "password=",
+        '"password',
+        '"password":"',
+        '"',
         "1.",
         "[",
         "1-",
@@ -126,6 +129,12 @@ def test_what_is_left_can_be_printed(text: str) -> None:
             "device_code=<secret> client_assertion=<secret> token=<secret> code_verifier=<secret>",
         ),
         ("error_code=1213 status=500", "error_code=1213 status=500"),
+        ('{"userName": "ada", "password": "hunter2"} refused', '{"userName": "ada", "password": "<secret>"} refused'),
+        ("{'client_secret':'x y','n':1}", "{'client_secret':'<secret>','n':1}"),
+        ('{"registration_access_token":"ab-1', '{"registration_access_token":"<secret>'),
+        ('{"id_token_hint":"a","device_code":"b"}', '{"id_token_hint":"<secret>","device_code":"<secret>"}'),
+        (r'"{\"password\":\"hunter2\"}"', r'"{\"password\":\"<secret>"}"'),
+        ('{"code":"E42","token_type":"Bearer","tokens":"3"}', '{"code":"E42","token_type":"Bearer","tokens":"3"}'),
     ],
 )
 def test_a_message_for_people_keeps_hosts_and_loses_what_proves_somebody(text: str, expected: str) -> None:
