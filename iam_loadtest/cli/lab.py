@@ -63,11 +63,13 @@ def up(topology: str, directory: Path, port: int, background: bool, observe: boo
 @_directory
 def status(directory: Path) -> None:
     """Say whether a lab is running, and what its servers are."""
-    from iam_loadtest.lab.control import running_lab  # noqa: PLC0415  not needed for --help
+    from iam_loadtest.lab.control import last_problem, running_lab  # noqa: PLC0415  not needed for --help
 
     found = running_lab(directory.absolute())
     if found is None:
         click.echo(f"No lab is running in {directory}.")
+        if problem := last_problem(directory.absolute()):
+            click.echo(f"The last one failed: {problem}; its logs are in {directory / 'logs'}.")
         return
     click.echo(f"The lab in {directory} is {found.state.phase}.")
     if found.state.phase == "ready":

@@ -46,6 +46,12 @@ def running_lab(base: Path, launcher: int | None = None) -> RunningLab | None:
     return RunningLab(*processes, state) if state else None
 
 
+def last_problem(base: Path) -> str | None:
+    """Why the last lab in a directory of one's own failed; None where it did not, or nobody was left to say it."""
+    state = read_lab_state(base) if base.is_dir() else None
+    return state.problem if state else None
+
+
 def take_down(base: Path) -> bool:
     """End the lab in a directory and wait until all of it is gone; whether there was one. Its version does not matter.
 

@@ -211,9 +211,7 @@ def _try_vpn(scratch: Path) -> Finding:
         with _two_clusters(build) as plan:
             rtt_s = measure_rtt_s(plan.in_cluster(1)[0], plan.in_cluster(2)[0])
     except UserError as error:
-        return Finding(
-            "WireGuard", False, f"{error}; links with vpn: wireguard are lost, which need TUN or the kernel's"
-        )
+        return Finding("WireGuard", False, f"{str(error).rstrip('.')}; links with vpn: wireguard are lost")
     if rtt_s is None:
         return Finding("WireGuard", False, "no packet came through the tunnel; links with vpn: wireguard are lost")
     how = "wireguard-go, in user space: slower than the kernel's" if tunnel else "the kernel's own"

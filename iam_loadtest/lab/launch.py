@@ -72,10 +72,13 @@ def _order_of(topology: LabTopology, base: Path, public: Sequence[socket.socket]
 
 def remove_data(base: Path) -> None:
     """Remove what a lab needs only while it runs."""
-    _remove_all_but(base, LOCK_FILE, LOGS, LAB_STATE_FILE, OBSERVED_FILE)
+    if base.is_dir():
+        _remove_all_but(base, LOCK_FILE, LOGS, LAB_STATE_FILE, OBSERVED_FILE)
 
 
 def _say_how_it_ended(base: Path, code: int) -> None:
+    if not base.is_dir():
+        raise UserError(f"{base}: was removed while a lab ran there, which has ended with it.")
     state = read_lab_state(base)
     if state is not None and code == 0:
         write_lab_state(base, replace(state, phase="ended"))

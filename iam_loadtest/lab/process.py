@@ -101,9 +101,16 @@ def run(command: Sequence[str | Path], text: str | None = None) -> str:
     except OSError as error:
         raise UserError(f"the lab could not start {command[0]}: {error.strerror}") from error
     if done.returncode != 0:
-        words = " ".join((done.stderr or done.stdout).split())[-_LOG_END:]
+        words = _last_lines(done.stderr or done.stdout)
         raise UserError(f"the lab could not run {Path(str(command[0])).name}: {words or f'code {done.returncode}'}")
     return done.stdout
+
+
+def _last_lines(text: str) -> str:
+    """As many whole lines as a message has room for, as one."""
+    end = text.strip()[-_LOG_END:]
+    whole = end.partition("\n")[2] if len(text.strip()) > _LOG_END else ""
+    return " ".join((whole or end).split())
 
 
 def run_ip(lines: Iterable[str], network: str | None = None) -> None:

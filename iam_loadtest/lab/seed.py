@@ -99,7 +99,14 @@ def _keep(made: Path, ready: Path) -> None:
     """Put a finished directory into the cache under its name at once, so that half of one is never taken."""
     unfinished = ready.with_name(ready.name + ".new")
     shutil.rmtree(unfinished, ignore_errors=True)
-    copy_seed(made, unfinished)
+    try:
+        copy_seed(made, unfinished)
+    except UserError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise UserError(
+            f"{ready.parent}: the prepared database cannot be kept there; free some space, or set IAM_LOADTEST_CACHE to"
+            f" another directory ({error})"
+        ) from error
     unfinished.rename(ready)
 
 

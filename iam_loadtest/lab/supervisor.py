@@ -24,7 +24,7 @@ from iam_loadtest.lab.room import make_room
 from iam_loadtest.lab.running import RunningServers
 from iam_loadtest.lab.sessions import sessions_url, start_sessions
 from iam_loadtest.results.fault import take_fault_orders
-from iam_loadtest.results.lab_state import LabState, write_lab_state
+from iam_loadtest.results.lab_state import LAB_STATE_FILE, LabState, write_lab_state
 from iam_loadtest.scenario.iam_flags import iam_flags
 from iam_loadtest.scenario.topology import LabTopology
 
@@ -130,6 +130,8 @@ def _watch(order: Order, state: LabState, servers: RunningServers) -> NoReturn:
     faults = Faults(Ground(order.topology, plan_of(order.topology), order.base, servers))
     while True:
         time.sleep(faults.wait_s(_WATCH_S))
+        if not (order.base / LAB_STATE_FILE).is_file():
+            raise UserError("its files were removed, without which nobody could end it")
         faults.add(take_fault_orders(order.base))
         faults.step()
         died = (*state.died, *servers.obituaries())

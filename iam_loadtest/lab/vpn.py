@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.lab.kernel import in_network
 from iam_loadtest.lab.process import Server, await_all, run, run_ip, start
 from iam_loadtest.lab.program import require_program
+from iam_loadtest.lab.tun import open_tun
 
 _MTU = 1420
 _PORT = 51820
@@ -69,11 +71,20 @@ def _device(router: str, name: str, logs: Path) -> Sequence[Server]:
         run_ip([f"link add {name} type wireguard"], router)
     except UserError:
         program = require_program("wireguard-go")
+        _require_tun(router, name)
         environ = {"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"}
         server_name = f"wireguard-go-{name}"
         log = logs / f"{server_name}.log"
         return [start(server_name, [program, "-f", name], log, network=router, environ=environ)]
     return []
+
+
+def _require_tun(router: str, name: str) -> None:
+    """Raise UserError where wireguard-go could make no device; what it says of that itself names no remedy."""
+    try:
+        os.close(open_tun(router, name))
+    except UserError as error:
+        raise UserError(f"this kernel has no WireGuard, and wireguard-go needs TUN: {error}") from error
 
 
 def _with_keys(wg: str, end: LinkEnd, device: str) -> _TunnelEnd:

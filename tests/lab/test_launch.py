@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from iam_loadtest.errors import UserError
-from iam_loadtest.lab import launch, program
+from iam_loadtest.lab import launch, program, supervisor
 from iam_loadtest.lab.launch import LOCK_FILE, check_place, run_lab
 from iam_loadtest.lab.program import require_parts
-from iam_loadtest.lab.supervisor import UNWRITTEN
+from iam_loadtest.lab.running import RunningServers
+from iam_loadtest.lab.supervisor import UNWRITTEN, Order
 from iam_loadtest.results.lab_state import LAB_STATE_FILE, LabState, read_lab_state, write_lab_state
 from iam_loadtest.scenario.topology import LabTopology
 from tests.lab.test_plan import topology
@@ -63,6 +65,22 @@ def test_what_an_earlier_lab_left_is_gone_before_the_next_one_begins(
     state = read_lab_state(base)
     assert state is not None
     assert state.phase == "ended"
+
+
+def test_a_lab_whose_files_were_removed_ends(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither `lab status` nor `lab down` would find it any more."""
+
+    def removed(_inside: Callable[[], int], _watch: Callable[[int], None]) -> int:
+        order = Order(FILE, base, (), "http://127.0.0.1:9/", "http://127.0.0.1:9/")
+        with pytest.raises(UserError, match="its files were removed"):
+            supervisor._watch(order, LabState("ready", order.issuer), RunningServers([]))
+        shutil.rmtree(base)
+        return UNWRITTEN
+
+    monkeypatch.setattr(launch, "run_isolated", removed)
+    with pytest.raises(UserError, match="was removed while a lab ran there, which has ended with it"):
+        run(base)
+    base.mkdir()
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,12 @@ def test_a_lab_that_still_deletes_its_files_is_waited_for(tmp_path: Path, monkey
     assert signalled == [signal.SIGTERM]
 
 
+def test_why_the_last_lab_failed_is_known_afterwards(tmp_path: Path) -> None:
+    assert control.last_problem(tmp_path / "nowhere") is None
+    write_lab_state(tmp_path, LabState("failed", "http://127.0.0.1:9/", problem="the lab was killed by SIGKILL"))
+    assert control.last_problem(tmp_path) == "the lab was killed by SIGKILL"
+
+
 def test_a_directory_without_a_lab_has_none(tmp_path: Path) -> None:
     assert running_lab(tmp_path / "nowhere") is None
     assert take_down(tmp_path) is False
