@@ -65,12 +65,16 @@ class RunningServers:
             raise UserError(f"{name} did not end within {_END_S:.0f}s of SIGKILL") from error
 
     def dismiss(self, name: str) -> None:
-        """Ask a server and every process below it to end, whose end is then no trouble; nothing where none runs."""
+        """Ask a server and every process below it to end, whose end is then no trouble; nothing where none runs.
+
+        One that a fault stopped goes on for it: it would not hear otherwise.
+        """
         server = self._servers.pop(name, None)
         if server is not None:
             self._gone[name] = server
             with suppress(UserError):  # it has just ended by itself
                 signal_group(server, signal.SIGTERM)
+                signal_group(server, signal.SIGCONT)
 
 
 def kill_rest(server: Server) -> None:

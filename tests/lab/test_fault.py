@@ -97,6 +97,21 @@ def test_a_stopped_server_goes_on_after_its_time(sleeper: Sleeper, clock: list[i
     assert faults.wait_s(5) == 5
 
 
+def test_a_server_that_was_stopped_to_the_end_can_be_asked_to_end(
+    sleeper: Sleeper, clock: list[int], tmp_path: Path
+) -> None:
+    """As a restart asks it, which comes after a stop without a time: who stands still hears of nothing."""
+    del clock
+    server = sleeper("frontend-1")
+    servers = RunningServers([server])
+    faults = Faults(ground(servers, tmp_path))
+    faults.add([FaultOrder(0, "stop", "frontend-1", at_us=0)])
+    faults.step()
+    wait_until(lambda: state_of(server) == "T", "it stands still")
+    servers.dismiss("frontend-1")
+    wait_until(lambda: not server.is_alive(), "it has ended")
+
+
 def test_what_cannot_be_done_stands_in_the_record_and_stops_nothing(
     sleeper: Sleeper, clock: list[int], tmp_path: Path
 ) -> None:
