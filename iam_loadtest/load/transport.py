@@ -14,7 +14,7 @@ from gevent.ssl import SSLContext
 
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.results.outcome import Outcome
-from iam_loadtest.scenario.certificate import load_certificates
+from iam_loadtest.scenario.certificate import prepare_context
 from iam_loadtest.scenario.proxy import Proxy, resolve_proxy
 from iam_loadtest.scenario.target import Client, Target, require_one_client
 
@@ -81,13 +81,8 @@ def settings_of(target: Target, directory: Path, environ: Mapping[str, str] = os
 def tls_context(target: Target, directory: Path) -> SSLContext:
     """A context that verifies the server unless the target says not to; raises UserError for bad certificate files."""
     context = SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    if target.verify_tls:
-        context.load_default_certs()
-    else:
+    if not target.verify_tls:
         _LOG.warning("The server's certificate is not checked (--insecure, or verify_tls: false).")
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    load_certificates(context, target, directory)
+    prepare_context(context, target, directory)
     return context

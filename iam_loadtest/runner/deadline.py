@@ -24,12 +24,21 @@ class LimitedAdapter(HTTPAdapter):
     """Knows its sockets, so that another thread can end what one of them waits for.
 
     A connection forgets its socket where the server is to close it: the answer's body is read from it all the same.
-    Certificates are trusted that the system trusts, as the load does, not those that requests brings with it.
+    Its TLS is that of the context alone: requests would trust authorities that it brings with it, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
         super().__init__()
         self._sockets: WeakSet[socket.socket] = WeakSet()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Connections straight to a server."""
+        super().init_poolmanager(*arguments, ssl_context=self._context, **options)
+
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        """Connections through a proxy."""
+        return super().proxy_manager_for(proxy, ssl_context=self._context, **options)
 
     def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
         """The pool for a request; the sockets of its new connections are known here, before and after TLS."""
@@ -46,11 +55,9 @@ class LimitedAdapter(HTTPAdapter):
         return pool
 
     def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:
-        """Where nothing names authorities, those of the system; SSL_CERT_FILE and SSL_CERT_DIR change these."""
+        """Certificates are in the context already: no others are loaded into it."""
         super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # requests gives it no types
-        trusted = ssl.get_default_verify_paths()
-        if verify is True and (trusted.cafile or trusted.capath):
-            conn.ca_certs, conn.ca_cert_dir = trusted.cafile, trusted.capath
+        conn.ca_certs = conn.ca_cert_dir = None
 
     def shut_down(self) -> None:
         """End every connection: whoever reads from one finds its end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,6 +22,7 @@ from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.runner.deadline import TRANSPORT_ERRORS, LimitedAdapter, deadline
 from iam_loadtest.runner.pinned_adapter import PinnedAdapter
+from iam_loadtest.scenario.certificate import prepare_context
 from iam_loadtest.scenario.proxy import resolve_proxy_url
 from iam_loadtest.scenario.target import Target
 
@@ -36,12 +38,13 @@ class HttpClient:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         if not target.verify_tls:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._session.verify = str(directory / target.ca_bundle) if target.ca_bundle else target.verify_tls
-        self._session.cert = _certificate(target, directory)
+        self._session.verify = target.verify_tls
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        prepare_context(context, target, directory)
         proxy = resolve_proxy_url(target.proxy, directory)
         if proxy:
             self._session.proxies = {"http": proxy, "https": proxy}
-        self._adapter = LimitedAdapter() if proxy else PinnedAdapter(target.resolve)
+        self._adapter = LimitedAdapter(context) if proxy else PinnedAdapter(context, target.resolve)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, self._adapter)
 
@@ -136,7 +139,6 @@ _CONNECT_WORDS = {
     "Failed to resolve": "the host name cannot be resolved (is it written right?)",
     "No route to host": "no route to the host",
     "Network is unreachable": "the network is unreachable",
-    "TLS CA certificate bundle": "target.ca_bundle cannot be read",
 }
 
 
@@ -159,13 +161,6 @@ _TLS_WORDS = {
 def _words(text: str, known: Mapping[str, str]) -> str | None:
     """The words for the first sign that a foreign text holds; None where it holds none."""
     return next((words for sign, words in known.items() if sign in text), None)
-
-
-def _certificate(target: Target, directory: Path) -> str | tuple[str, str] | None:
-    if target.client_certificate is None:
-        return None
-    certificate = str(directory / target.client_certificate)
-    return (certificate, str(directory / target.client_key)) if target.client_key else certificate
 
 
 def _proxy_words(text: str) -> str:

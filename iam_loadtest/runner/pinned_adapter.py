@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,8 +16,8 @@ from iam_loadtest.runner.deadline import LimitedAdapter
 class PinnedAdapter(LimitedAdapter):
     """Connects to the given addresses of a host, one after the other until one can be reached."""
 
-    def __init__(self, addresses: Mapping[str, tuple[str, ...]]) -> None:
-        super().__init__()
+    def __init__(self, context: ssl.SSLContext, addresses: Mapping[str, tuple[str, ...]]) -> None:
+        super().__init__(context)
         self._addresses = addresses
         self._address = ""
 

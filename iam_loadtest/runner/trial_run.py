@@ -200,7 +200,7 @@ def running_topology(scenario: Scenario, topology: str, directory: Path) -> Iter
 def preflight_trial(context: TrialContext, planned: PlannedTrial, issuer: str) -> None:
     """Await health and walk the workload once; raises TrialFailedError with the reason."""
     target = context.scenario.target_of(planned.topology)
-    with Preflight(issuer, target, context.secrets_directory) as preflight:
+    with _opened(issuer, target, context.secrets_directory) as preflight:
         preflight.await_health()
         endpoints = preflight.discover()
         for chain in context.scenario.chains_of(planned.workload):
@@ -220,6 +220,14 @@ def preflight_trial(context: TrialContext, planned: PlannedTrial, issuer: str) -
             preflight.reach(target.nodes)
         for kind in kinds:
             _try_probe(context, preflight, kind, endpoints, target)
+
+
+def _opened(issuer: str, target: Target, directory: Path) -> Preflight:
+    """A file of the target may have gone since the run began: that fails the trials that need it, and no others."""
+    try:
+        return Preflight(issuer, target, directory)
+    except UserError as error:
+        raise TrialFailedError(str(error)) from error
 
 
 def _try_probe(

@@ -9,6 +9,21 @@ from iam_loadtest.errors import UserError
 from iam_loadtest.scenario.target import Target
 
 
+def prepare_context(context: ssl.SSLContext, target: Target, directory: Path) -> None:
+    """Have a client's context do as the target says, the same before a load and in it. Raises UserError.
+
+    Authorities that the system trusts are trusted (SSL_CERT_FILE and SSL_CERT_DIR change these), and those of the
+    target's CA bundle as well.
+    """
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if target.verify_tls:
+        context.load_default_certs()
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    load_certificates(context, target, directory)
+
+
 def load_certificates(context: ssl.SSLContext, target: Target, directory: Path) -> None:
     """Trust the target's CA bundle and show its client certificate; files are below ``directory``. Raises UserError.
 

@@ -107,6 +107,23 @@ def test_what_the_system_trusts_is_trusted_as_by_the_load(
         assert send(target, url).status == 200
 
 
+def test_a_bundle_adds_to_what_the_system_trusts_and_counts_for_nothing_where_nothing_is_checked(
+    named: tuple[ssl.SSLContext, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the load: a scenario with a bundle for its nodes failed at an issuer that the system trusts."""
+    context, certificate = named
+    (tmp_path / "other.pem").write_bytes(self_signed("other.test")[0])
+    pins = {"iam.test": ("127.0.0.1",), "unnamed.test": ("127.0.0.1",)}
+    target = Target(ca_bundle=str(tmp_path / "other.pem"), resolve=pins)
+    with serving({"/token": show_host}, context) as server:
+        url = f"https://iam.test:{port_of(server)}/token"
+        assert send(target, url).failure is Outcome.TLS_ERROR
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert send(target, url).status == 200
+        unchecked = target.model_copy(update={"verify_tls": False})
+        assert send(unchecked, url.replace("iam.test", "unnamed.test")).status == 200
+
+
 def test_a_header_that_drips_over_tls_ends_at_the_time_limit_and_the_next_request_works(
     named: tuple[ssl.SSLContext, Path],
 ) -> None:

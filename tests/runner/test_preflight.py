@@ -211,12 +211,6 @@ def test_a_server_that_speaks_no_tls_is_said_to_speak_none(server: Server) -> No
     assert said.endswith(": what answers there speaks no TLS (is it http, or another port?).")
 
 
-def test_a_ca_bundle_that_is_not_there_is_named(server: Server, tmp_path: Path) -> None:
-    """It may have been removed since the scenario was checked."""
-    said = reason_of("https://127.0.0.1:9/", target(ca_bundle="gone.pem"), tmp_path, health=False)
-    assert "target.ca_bundle cannot be read" in said
-
-
 def ready(server: Server, workload: str = "access") -> ReadyWorkload:
     """The built-in IAM's workload, to be sent to this server."""
     return prepare_workload(scenario_of(), workload, Endpoints(server.url, f"{server.url}token"), Path(), {})

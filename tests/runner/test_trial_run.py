@@ -191,6 +191,17 @@ def test_an_iam_that_refuses_ends_the_trial_before_its_load(
     assert trial.marks.window_s is None
 
 
+def test_a_file_that_went_since_the_run_began_fails_the_trial_and_is_named(
+    iam: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run goes on: trials at other topologies may do without it."""
+    trial, load = run(monkeypatch, tmp_path, scenario(iam, target={"ca_bundle": "gone.pem"}))
+    assert (load.spec, trial.status) == (None, TrialStatus.FAILED)
+    assert trial.reason == (
+        f"{tmp_path / 'gone.pem'}: cannot be read: No such file or directory; ca_bundle must name a PEM file."
+    )
+
+
 def hooks(**codes: str) -> dict[str, Any]:
     return {name: python(f"print('{name}'); {code}") for name, code in codes.items()}
 
