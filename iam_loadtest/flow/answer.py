@@ -76,7 +76,7 @@ def read_answer(request: Request, response: Response) -> Answer:
 def _read_page(request: Request, visit: Visit, response: Response) -> Answer:
     """Where a visit has come to: a login page gives a form, a login a code or, before it, a form of consent."""
     if response.status >= 300:
-        code = code_of(response, visit.state)
+        code = code_of(request, response, visit.state)
         if request.kind == RequestKind.LOGIN_PAGE:
             raise PageError("a code came back before anybody logged in")
         return code

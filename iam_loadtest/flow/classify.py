@@ -14,6 +14,7 @@ from iam_loadtest.flow.answer import APPROVE_LOGIN, CONSENT, INTROSPECT_REVOKED,
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.oidc.redact import redact, without_jwts
 from iam_loadtest.oidc.request_kind import RequestKind
+from iam_loadtest.oidc.sent_secrets import sent_secrets, without_sent
 from iam_loadtest.oidc.token_response import OAuthError, parse_error
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.scenario.error_rule import ErrorRule
@@ -109,4 +110,6 @@ def _detail(request: Request, status: int, error: OAuthError) -> str:
         endpoint = "this" if _asked(request) in set(RequestKind) else "a token"
         return f"{status} redirect, which {endpoint} endpoint must not answer with"
     text = " ".join(part for part in (error.error, error.description) if part)
-    return redact(f"{status} {text}" if text else f"{status} without an OAuth error")
+    if not text:
+        return f"{status} without an OAuth error"
+    return redact(f"{status} {without_sent(text, sent_secrets(request.headers, request.body))}")

@@ -13,6 +13,7 @@ from iam_loadtest.flow.html_form import Form, forms_of
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.flow.redirect import URL_CHARACTERS, origin_of
 from iam_loadtest.oidc.redact import redact
+from iam_loadtest.oidc.sent_secrets import sent_secrets, without_sent
 
 _CONSENTS: Final = ("user_oauth_approval", "accept", "authorize", "approve")
 """Names of the field or button that says yes: INDIGO IAM's, Keycloak's, and others'."""
@@ -109,11 +110,12 @@ def is_own_page(request: Request, url: str) -> bool:
     return there[1] == asked[1] and there[0] in ({"https"} if asked[0] == "https" else {"http", "https"})
 
 
-def code_of(response: Response, state: str) -> Code:
+def code_of(request: Request, response: Response, state: str) -> Code:
     """The code in a redirect back to the client; raises PageError where it brings something else."""
     given = parse_qs(urlsplit(response.location).query)
     if "error" in given:
-        text = " ".join([*given["error"], *given.get("error_description", [])])
+        said = " ".join([*given["error"], *given.get("error_description", [])])
+        text = without_sent(said, sent_secrets(request.headers, request.body))
         raise PageError(redact(f"{response.status} {text}"), is_refusal=True)
     if given.get("state") != [state]:
         raise PageError("the state that came back is not the one that was sent")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import local
@@ -14,6 +14,7 @@ import orjson
 
 from iam_loadtest.errors import UserError
 from iam_loadtest.oidc.redact import redact
+from iam_loadtest.oidc.sent_secrets import without_sent
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES
 from iam_loadtest.runner.deadline import TRANSPORT_ERRORS
 from iam_loadtest.runner.http_client import HttpClient, transport_failure
@@ -25,6 +26,7 @@ MARKED: Final = "iam-loadtest"
 """What every marker's text begins with: the family name of users, the description of clients."""
 _TAKEN: Final = b"Client id not available"
 """INDIGO IAM's answer to a client's id that is there, with 400 where 409 is meant."""
+_SECRETS: Final = ("password", "secret", "client_secret")
 
 
 class ExistsError(UserError):
@@ -94,10 +96,10 @@ class AdminApi:
             raise UserError(f"{self._where(method, path)}: {transport_failure(error).detail}.") from error
         if method == "DELETE" and answer.status_code == 404:
             return None
-        return self._read(self._where(method, path), answer.status_code, text)
+        return self._read(self._where(method, path), answer.status_code, text, (self._token, *_secrets_in(body)))
 
-    def _read(self, where: str, status: int, text: bytes) -> Any:
-        said = redact(text[:2000].decode("utf-8", "replace"))
+    def _read(self, where: str, status: int, text: bytes, secrets: Sequence[str]) -> Any:
+        said = redact(without_sent(text[:2000].decode("utf-8", "replace"), secrets))
         if status == 409 or (status == 400 and _TAKEN in text):
             raise ExistsError(f"{where}: is there already ({said}).")
         if status == 401:
@@ -322,6 +324,13 @@ _GRANT_TYPES: Final = {
     "token_exchange": "urn:ietf:params:oauth:grant-type:token-exchange",
     "device_code": "urn:ietf:params:oauth:grant-type:device_code",
 }
+
+
+def _secrets_in(body: object) -> Iterator[str]:
+    """Passwords and secrets of a user or client that is to be made, which a server may repeat where it refuses them."""
+    if isinstance(body, Mapping):
+        yield from (value for name in _SECRETS if isinstance(value := body.get(name), str))
+        yield from (str(one["value"]) for one in body.get("credentials", ()))
 
 
 def _segment(found: Found) -> str:

@@ -21,6 +21,7 @@ from iam_loadtest.flow.redirect import without_secrets
 from iam_loadtest.flow.token_pool import TokensUsedUpError
 from iam_loadtest.oidc.discovery import DiscoveryError, Endpoints, discovery_url, parse_discovery
 from iam_loadtest.oidc.redact import redact
+from iam_loadtest.oidc.sent_secrets import sent_secrets
 from iam_loadtest.oidc.shown import shown_answer, shown_request
 from iam_loadtest.oidc.token_response import MAX_BODY_BYTES, Tokens
 from iam_loadtest.oidc.verify import BadTokenError, verify_access_token
@@ -153,7 +154,8 @@ class Preflight:
                 time.sleep(_POLL_S)
                 return exchange(position, request if request.renew is None else request.renew())
             sent = shown_request(request.method, request.url, request.headers, request.body)
-            answered = shown_answer(response.status, response.body, is_page=request.visit is not None)
+            secrets = sent_secrets(request.headers, request.body)
+            answered = shown_answer(response.status, response.body, request.visit is not None, secrets)
             seen = (request.step, judged.outcome, response.status, latency_s, judged.detail)
             checked.append(CheckedStep(*seen, sent, answered, position))
             if isinstance(judged.answer, Tokens):

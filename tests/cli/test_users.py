@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from iam_loadtest.scenario.topology import EmbeddedTopology
 from tests.cli.front_door import Called, call
 from tests.hostile_discovery import CASES, hostile_issuer
 from tests.runner.fake_admin import TOKEN, FakeAdmin, fake_indigo, fake_keycloak
+from tests.runner.servers import text
 
 Fake = Callable[[], AbstractContextManager[tuple[FakeAdmin, str]]]
 BOTH = pytest.mark.parametrize("fake", [fake_keycloak, fake_indigo], ids=["keycloak", "indigo-iam"])
@@ -153,6 +155,24 @@ def test_a_client_that_is_somebody_elses_is_not_taken_over(
         refused = users("make", issuer, "--clients-from", "wanted.csv")
         assert refused.code == 1
         assert refused.err.endswith("'ours' is there already without the marker; choose other names.\n")
+
+
+@pytest.mark.parametrize(("fake", "path"), [(fake_keycloak, "/admin/realms/one/users"), (fake_indigo, "/scim/Users")])
+def test_a_password_that_the_iam_refuses_and_repeats_is_not_shown(
+    fake: Fake, path: str, users: Callable[..., Called], tmp_path: Path
+) -> None:
+    """As servers do that say what is wrong with it; the admin token is not shown either (see ``users``)."""
+    (tmp_path / "mine.csv").write_text("username,password\nada,sesame open\n")
+    with fake() as (iam, issuer):
+
+        def refuse(request: BaseHTTPRequestHandler) -> None:
+            text(400, f"{request.headers['Authorization']} {vars(request)['content'].decode()}")(request)
+
+        iam[path] = refuse
+        refused = users("make", issuer, "--from-file", "mine.csv")
+    assert refused.code == 1
+    assert "sesame open" not in refused.err
+    assert "<secret>" in refused.err
 
 
 @BOTH

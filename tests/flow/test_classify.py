@@ -244,6 +244,14 @@ def test_details_are_short_equal_for_equal_failures_and_hold_no_token() -> None:
     assert INDIGO.judge(asked(CC), Response(200, b"secret"), 0.1).detail == "the answer is not JSON"
 
 
+def test_a_detail_holds_no_secret_that_the_request_was_proven_by() -> None:
+    """A password looks like any word: only the request tells that it is one."""
+    form = b"client_id=me&client_secret=open+sesame&password=tr0ub4dor"
+    request = Request("mine", "https://iam.example/x", {}, form, "POST", "password")
+    refused = INDIGO.judge(request, error(401, "invalid_client", "me: open sesame, tr0ub4dor are wrong"), 0.1)
+    assert refused.detail == "401 invalid_client me: <secret>, <secret> are wrong"
+
+
 def test_a_redirect_says_what_is_wrong_with_it() -> None:
     detail = "302 redirect, which {} endpoint must not answer with"
     assert INDIGO.judge(asked(CC), Response(302), 0.1).detail == detail.format("a token")
