@@ -63,7 +63,7 @@ lint: $(INSTALLED_DEV) ## check format, lint and types
 	$(BIN)/mypy
 
 bench: $(INSTALLED_DEV) ## measure, side by side on this machine; takes minutes, asserts nothing
-	set -e; for measurement in bench/bench_*.py; do $(BIN)/python $$measurement; echo; done
+	status=0; for measurement in bench/bench_*.py; do $(BIN)/python $$measurement || status=1; echo; done; exit $$status
 
 report: $(INSTALLED) ## write the report of the newest run, or of RUN=directory
 	$(BIN)/iam-loadtest report $(RUN)

@@ -28,7 +28,7 @@ from memory_master import peak_mib
 from stored import store
 
 from iam_loadtest.results.trial import TrialStatus
-from iam_loadtest.runner.load_processes import run_load
+from iam_loadtest.runner.load_processes import LOCUSTFILE, run_load
 from iam_loadtest.scenario.builtin import DEFAULT_CLIENTS, DEFAULT_USERS
 from iam_loadtest.scenario.load_file import load_scenario
 from iam_loadtest.scenario.trial_spec import TrialSpec
@@ -115,7 +115,7 @@ def note_peak(process: psutil.Process, peaks: Figures) -> None:
     try:
         command = process.cmdline()
         for part in ("master", "worker"):
-            if f"--{part}" in command and "locust" in command:
+            if f"--{part}" in command and str(LOCUSTFILE) in command:
                 peaks[f"{part}_peak_mib"] = peak_mib(process.pid)
     except (psutil.Error, OSError, IndexError):
         return  # it has just ended

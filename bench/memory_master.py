@@ -118,7 +118,7 @@ def gather(directory: Path) -> None:
         "at_start_mib": seen_mib[0],
         "half_way_mib": max(seen_mib[: len(seen_mib) // 2]),
         "at_end_mib": process.memory_info().rss / MIB,
-        "peak_mib": peak_mib(os.getpid()),
+        "peak_mib": max(peak_mib(os.getpid()), *seen_mib),
         "cpu_s_per_million_rows": cpu_s * 1e6 / collector.rows,
         "file_mib": sum(path.stat().st_size for path in directory.glob("samples.parquet")) / MIB,
     }
