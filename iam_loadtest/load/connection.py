@@ -224,7 +224,10 @@ class TlsConnection(Connection):
 
     @property
     def session(self) -> ssl.SSLSession | None:
-        """What a later connection to the same origin can resume; TLS 1.3 servers give it after the handshake."""
+        """What a later connection to the same origin can resume; TLS 1.3 servers give it after the handshake.
+
+        To be read once: see :mod:`iam_loadtest.load.resumption`.
+        """
         return self._tls.session
 
     @property

@@ -13,6 +13,7 @@ from iam_loadtest.load.dial import Call, Dialler, in_words
 from iam_loadtest.load.known_head import KnownHeads
 from iam_loadtest.load.request_head import RequestHeads
 from iam_loadtest.load.response_reader import ResponseReader
+from iam_loadtest.load.resumption import Resumption
 from iam_loadtest.load.transport import TransportFailureError, TransportSettings
 from iam_loadtest.load.tunnel import WRONG_LOGIN, refusal_of
 from iam_loadtest.results.outcome import Outcome
@@ -32,6 +33,7 @@ class Network:
         self.book = self.dialler.book
         self.heads = RequestHeads(settings.proxy)
         self.known = KnownHeads()
+        self.resumption = Resumption()
 
 
 class _Link:
@@ -181,11 +183,15 @@ class HttpTransport:
         return self._book.holds(link.origin[1] if proxy is None else proxy.host, link.address)
 
     def _open(self, call: Call) -> _Link:
-        """A new link, by resuming the TLS session of the user's last one where there is one."""
+        """A new link, by resuming the user's TLS session where there is one."""
         if len(self._links) >= MAX_LINKS:
             self.close()
         session = self._sessions.pop(call.origin, None)
         connection, address = self._network.dialler.dial(call._replace(session=session))
+        if session is not None and isinstance(connection, TlsConnection):
+            self._network.resumption.note(call.origin, connection.is_resumed)
+            if connection.is_resumed:
+                self._sessions[call.origin] = session
         link = self._links[call.origin] = _Link(call.origin, connection, address, self._network)
         return link
 
@@ -195,12 +201,20 @@ class HttpTransport:
 
     def _drop(self, link: _Link) -> None:
         connection = link.connection
-        if isinstance(connection, TlsConnection) and connection.session is not None:
-            if len(self._sessions) >= MAX_LINKS:
-                self._sessions.clear()
-            self._sessions[link.origin] = connection.session
+        if isinstance(connection, TlsConnection):
+            self._keep_session(link.origin, connection)
         connection.close()
         link.reader.close()
+
+    def _keep_session(self, origin: Origin, connection: TlsConnection) -> None:
+        """Have a session for the next connection: the one that was taken up, or else this connection's own."""
+        if origin in self._sessions or not self._network.resumption.is_worthwhile(origin):
+            return
+        session = connection.session
+        if session is not None:
+            if len(self._sessions) >= MAX_LINKS:
+                self._sessions.clear()
+            self._sessions[origin] = session
 
 
 def _lost(reader: ResponseReader, is_reused: bool) -> TransportFailureError:

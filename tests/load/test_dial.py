@@ -19,11 +19,13 @@ import pytest
 from iam_loadtest.embedded.self_signed import self_signed, self_signed_context
 from iam_loadtest.flow.cookie_jar import CookieJar
 from iam_loadtest.flow.message import Request, Response, Visit
+from iam_loadtest.load import resumption
+from iam_loadtest.load.connection import TlsConnection
 from iam_loadtest.load.http_transport import HttpTransport, Network
 from iam_loadtest.load.transport import TransportSettings, settings_of
 from iam_loadtest.results.outcome import Outcome
 from iam_loadtest.scenario.target import Target
-from tests.load.listener import Listener, answer, answering, listening, proxy, read_request, silent
+from tests.load.listener import GOOD, Listener, answer, answering, listening, proxy, read_request, silent
 from tests.load.processes import eventually, free_port
 
 TWO = ("127.0.0.1", "127.0.0.2")
@@ -345,6 +347,31 @@ def test_a_reconnect_resumes_the_tls_session(tmp_path: Path, version: str) -> No
     assert [page.detail for page in pages] == [""] * 3
     assert [handshake(page) for page in pages] == ["New", "Reused", "Reused"]
     assert handshake(of_other) == "New", "a user resumes sessions of its own"
+
+
+@pytest.mark.parametrize(("tickets", "reads", "resumed"), [(2, 1, 9), (0, 3, 0)], ids=["resumes", "never resumes"])
+def test_a_session_is_read_once_as_long_as_its_server_takes_it_and_not_for_ever_where_none_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tickets: int, reads: int, resumed: int
+) -> None:
+    """Reading it loses memory in older Pythons. After three that were offered in vain no fourth one is read."""
+    monkeypatch.setattr(resumption, "MAX_REFUSED", 3)
+    server = self_signed_context(tmp_path / "ca.pem", "127.0.0.1")
+    server.num_tickets = tickets
+    seen, was_resumed = [], []
+    read = TlsConnection.session.fget
+    monkeypatch.setattr(TlsConnection, "session", property(lambda self: seen.append(self) or read(self)))
+
+    def serve(connection: socket.socket) -> None:
+        assert isinstance(connection, ssl.SSLSocket)
+        was_resumed.append(connection.session_reused)
+        read_request(connection)
+        connection.sendall(answer(GOOD, "Connection: close"))
+
+    with listening(serve, tls=server) as there:
+        transport = HttpTransport(Network(settings_of(Target(ca_bundle="ca.pem", timeout_s=5), tmp_path)))
+        for _ in range(10):
+            assert transport.send(post(there.url(scheme="https"))).status == 200
+    assert (len(seen), was_resumed.count(True)) == (reads, resumed)
 
 
 def handshake(page: Response) -> str:
