@@ -254,7 +254,7 @@ def _recovery(
     if end_us - start_us < SECONDS_IN_A_ROW * SECOND_US:
         usual = None
     sent = (requests.sent_us >= start_us) & (requests.sent_us < end_us)
-    first = requests.complete_us[sent & requests.ok]
+    first = requests.complete_us[sent & requests.ok & (requests.complete_us < end_us)]
     in_flight = (requests.sent_us < start_us) & (requests.complete_us > start_us)
     back_s = None if usual is None else _back_s(requests, start_us, end_us, usual)
     return Recovery(

@@ -31,11 +31,12 @@ def recovery_table(summary: RunSummary) -> Table:
         "alone where a trial has none, or never came so far. Failed: requests sent then that did not succeed; lost: "
         "those among them without an answer. Failed in flight: those sent before and without an answer yet, that "
         "failed; an earlier fault may have held them up and counts them too. First success: from the fault to the "
-        "first success of a request sent after it. Longest gap: the longest time without any success. p95 back: until "
-        "three seconds in a row have a p95 of successful requests no higher than any second before the first fault, "
-        "half as many successes as usual or more, and no more than 5 % of failures (or those of the worst second "
-        "before); n/a where it was not, where the window began less than 5 s before, or the next fault less than 3 s "
-        "after. Not back: trials in which it was not. Faults within half a second of each other are one."
+        "first success of a request sent after it, none where the next one came before. Longest gap: the longest time "
+        "without any success. p95 back: until three seconds in a row have a p95 of successful requests no higher than "
+        "any second before the first fault, half as many successes as usual or more, and no more than 5 % of failures "
+        "(or those of the worst second before); n/a where it was not, where the window began less than 5 s before, or "
+        "the next fault less than 3 s after. Not back: trials in which it was not. Faults within half a second of each "
+        "other are one."
     )
     return Table("recovery", caption, columns, tuple(rows))
 

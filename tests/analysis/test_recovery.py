@@ -109,6 +109,14 @@ def test_a_fault_is_watched_until_the_next_one(tmp_path: Path) -> None:
     assert second.longest_gap_s == pytest.approx(2.1)
 
 
+def test_a_success_that_only_the_next_fault_brought_is_none_of_the_first(tmp_path: Path) -> None:
+    """Stopped at 20 s, started again at 30 s: what was sent at 25 s waits, and is answered at 31 s."""
+    rows = [*steady(10, 20), row(25 * S, "issue", 6 * S), *steady(31, 40)]
+    first, second = seen(tmp_path, rows, fault(20, 0, "stop"), fault(30, 1, "restart"))
+    assert (first.requests, first.failed, first.first_success_s, first.longest_gap_s) == (1, 0, None, 10.0)
+    assert second.first_success_s == pytest.approx(1.05)
+
+
 def test_faults_of_the_same_moment_are_one(tmp_path: Path) -> None:
     """A site goes: two kills 5 ms apart, whichever came first; what follows belongs to both."""
     rows = [*steady(10, 20), *steady(20, 22, 1_000, "timeout"), *steady(22, 40)]
