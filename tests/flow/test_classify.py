@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from iam_loadtest.flow.answer import INTROSPECT_REVOKED
-from iam_loadtest.flow.classify import Classifier, classifier_for, profile_rules
+from iam_loadtest.flow.classify import MAX_SEARCHED, Classifier, classifier_for, profile_rules
 from iam_loadtest.flow.message import Request, Response
 from iam_loadtest.oidc.grant import Grant
 from iam_loadtest.oidc.request_kind import RequestKind
@@ -282,3 +282,10 @@ def test_a_long_hostile_description_is_read_in_a_moment(profile: str, words: str
     hostile = words * (1_000_000 // len(words))
     for status, kind in ((500, REFRESH), (400, EXCHANGE), (401, REFRESH)):
         assert outcome(classifier_for(profile), kind, error(status, "invalid_request", hostile)) is not Outcome.OK
+
+
+@pytest.mark.parametrize(("looked_at", "expected"), [(MAX_SEARCHED, POOL), (MAX_SEARCHED + 1, BROKEN)])
+def test_a_rule_sees_so_many_letters_of_a_description_and_no_more(looked_at: int, expected: Outcome) -> None:
+    """A scenario's own pattern may be a careless one: what it can cost is bounded, whatever a server sends."""
+    rule = ErrorRule(status=500, description=f"(?s).{{{looked_at}}}", outcome="pool_exhausted")
+    assert outcome(Classifier([rule]), REFRESH, error(500, "server_error", "a " * 100_000)) is expected
