@@ -59,14 +59,14 @@ class HttpClient:
         return self._send_once(request)
 
     def look(self, url: str, limit_s: float) -> Response:
-        """The status of a GET; its body is not read."""
+        """The status of a GET, and where it redirects to; its body is not read."""
         try:
             with deadline(self._adapter, limit_s):
                 answer = self._session.get(url, timeout=limit_s, allow_redirects=False, stream=True)
                 answer.close()
         except TRANSPORT_ERRORS as error:
             return transport_failure(error)
-        return Response(answer.status_code)
+        return Response(answer.status_code, location=answer.headers.get("Location", ""))
 
     def fetch(self, method: str, url: str, **content: Any) -> tuple[requests.Response, bytes]:
         """An answer and its body, read no further than one byte over the limit.

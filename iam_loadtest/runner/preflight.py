@@ -199,8 +199,8 @@ class Preflight:
             return answer.detail
         if 200 <= answer.status < 300:
             return None
-        is_hinted = answer.status == 404 and url == discovery_url(self._issuer)
-        return f"status {answer.status}{_WRONG_ISSUER if is_hinted else ''}"
+        hint = _of_issuer(answer.status, answer.location) if url == discovery_url(self._issuer) else ""
+        return f"status {answer.status}{hint}"
 
     def _get_json(self, url: str) -> Any:
         try:
@@ -208,10 +208,8 @@ class Preflight:
         except TRANSPORT_ERRORS as error:
             raise TrialFailedError(f"GET {url}: {transport_failure(error).detail}.") from error
         if 300 <= answer.status_code < 400:
-            there = without_secrets(answer.headers.get("Location", ""))
-            raise UntrustedAnswerError(
-                f"GET {url}: status {answer.status_code}, a redirect to {there}; write the issuer that is meant."
-            )
+            hint = _of_issuer(answer.status_code, answer.headers.get("Location", ""))
+            raise UntrustedAnswerError(f"GET {url}: status {answer.status_code}{hint}.")
         if answer.status_code != 200:
             raise TrialFailedError(f"GET {url}: status {answer.status_code}{_WRONG_ISSUER}.")
         if len(body) > MAX_BODY_BYTES:
@@ -233,6 +231,13 @@ def _json(url: str, body: bytes, content_type: str) -> Any:
     with suppress(ValueError):
         return orjson.loads(body)
     raise TrialFailedError(f"GET {url}: the answer is not JSON ({redact(content_type)}); is this the issuer?")
+
+
+def _of_issuer(status: int, location: str) -> str:
+    """What an answer in the place of a discovery document says of the issuer's URL, as the end of a message."""
+    if 300 <= status < 400:
+        return f", a redirect to {without_secrets(location)}; write the issuer that is meant"
+    return _WRONG_ISSUER if status == 404 else ""
 
 
 def _lifetime(expires_at: float | str) -> str:

@@ -99,6 +99,17 @@ def test_an_iam_that_answers_500_is_not_healthy(server: Server) -> None:
     )
 
 
+def test_an_issuer_that_redirects_is_said_to_while_it_is_waited_for(server: Server) -> None:
+    """http where https is meant is the usual case; what the URL's query holds is not repeated."""
+    server.answers[DISCOVERY] = text(
+        301, "", Location="https://iam.example/.well-known/openid-configuration?key=hunter2"
+    )
+    said = reason_of(server.url, target())
+    assert ": status 301, a redirect to https://iam.example/.well-known/openid-configuration" in said
+    assert said.endswith("; write the issuer that is meant.")
+    assert "hunter2" not in said
+
+
 def test_an_iam_that_does_not_answer_in_time_says_so(server: Server) -> None:
     """It accepts the connection and is silent."""
     server.answers[DISCOVERY] = silence(server)
