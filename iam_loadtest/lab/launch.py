@@ -42,8 +42,8 @@ def run_lab(
 ) -> None:
     """Build a lab in a directory, behind a port of 127.0.0.1, and stay until it has ended.
 
-    SIGTERM and SIGINT end it. State, logs and what was observed stay in the directory, the rest of it goes. Raises
-    UserError where the lab cannot be built.
+    SIGTERM and SIGINT end it, by a KeyboardInterrupt where it was not ready yet. State, logs and what was observed stay
+    in the directory, the rest of it goes. Raises UserError where the lab cannot be built.
     """
     require_parts(topology)
     with _held_directory(base) as lock, _public_sockets(topology.addresses, port) as public:
@@ -82,6 +82,8 @@ def _say_how_it_ended(base: Path, code: int) -> None:
     state = read_lab_state(base)
     if state is not None and code == 0:
         write_lab_state(base, replace(state, phase="ended"))
+        if state.phase == "starting":
+            raise KeyboardInterrupt
         return
     problem = (state.problem if state else None) or _end_in_words(code)
     if state is not None:

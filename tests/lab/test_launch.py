@@ -36,13 +36,15 @@ def nothing_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "find_program", lambda name: f"/usr/sbin/{name}")
 
 
-def ended(monkeypatch: pytest.MonkeyPatch, base: Path, code: int, seen: list[str] | None = None) -> None:
+def ended(
+    monkeypatch: pytest.MonkeyPatch, base: Path, code: int, seen: list[str] | None = None, phase: str = "ready"
+) -> None:
     """A lab whose process 1 got ready, and ended with this code."""
 
     def isolated(_inside: Callable[[], int], _watch: Callable[[int], None]) -> int:
         if seen is not None:
             seen.extend([(base / LOCK_FILE).read_text(encoding="utf-8"), *sorted(path.name for path in base.iterdir())])
-        write_lab_state(base, LabState("ready", "http://127.0.0.1:9/"))
+        write_lab_state(base, LabState(phase, "http://127.0.0.1:9/"))
         return code
 
     monkeypatch.setattr(launch, "run_isolated", isolated)
@@ -62,6 +64,16 @@ def test_what_an_earlier_lab_left_is_gone_before_the_next_one_begins(
     ended(monkeypatch, base, 0, seen)
     run(base)
     assert seen == ["", "lab.lock", "logs"]
+    state = read_lab_state(base)
+    assert state is not None
+    assert state.phase == "ended"
+
+
+def test_a_lab_that_was_ended_before_it_was_ready_is_no_success(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Ctrl-C or `lab down`: who waits for it must not go on as if it were there."""
+    ended(monkeypatch, base, 0, phase="starting")
+    with pytest.raises(KeyboardInterrupt):
+        run(base)
     state = read_lab_state(base)
     assert state is not None
     assert state.phase == "ended"
