@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from iam_loadtest.results.trial import TrialStatus
-from tests.e2e.conftest import LOAD, PUBLIC_CLIENTS, Workshop, await_that
+from tests.e2e.conftest import LOAD, PATIENCE_S, PUBLIC_CLIENTS, Workshop, await_that
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -68,13 +68,13 @@ def faulty_iam(fault: str) -> Iterator[str]:
     server.server_close()
 
 
-def run_against(workshop: Workshop, issuer: str, *options: str) -> str:
+def run_against(workshop: Workshop, issuer: str, *options: str, timeout: str = "60s") -> str:
     """The reason of the one trial against an issuer; it must have failed, and the run must say so."""
     scenario = workshop.scenario(
         topologies={"bad": {"provider": "url", "issuer": issuer}},
         clients=PUBLIC_CLIENTS,
         users={"password": "password"},
-        target={"timeout": "500ms", "connect_timeout": "500ms", "health_timeout": "500ms"},
+        target={"timeout": timeout, "connect_timeout": "60s", "health_timeout": "500ms"},
     )
     done = workshop.call("run", scenario, "--only", "access", "--quiet", *options)
     assert done.returncode == 3, done.stderr
@@ -97,7 +97,8 @@ def run_against(workshop: Workshop, issuer: str, *options: str) -> str:
 )
 def test_a_trial_against_a_faulty_iam_fails_with_its_reason(workshop: Workshop, fault: str, words: str) -> None:
     with faulty_iam(fault) as issuer:
-        assert words.format(issuer=issuer) in run_against(workshop, issuer, "--no-report")
+        timeout = "500ms" if fault == "slow" else "60s"
+        assert words.format(issuer=issuer) in run_against(workshop, issuer, "--no-report", timeout=timeout)
 
 
 def test_an_iam_that_is_down_is_named_with_its_url_and_the_run_has_its_report(workshop: Workshop) -> None:
@@ -112,19 +113,19 @@ def test_an_iam_that_is_down_is_named_with_its_url_and_the_run_has_its_report(wo
 
 
 def test_an_iam_that_dies_in_the_window_fails_the_trial_and_keeps_its_rows(workshop: Workshop) -> None:
-    scenario = workshop.scenario(load={**LOAD, "duration": "3s"})
+    scenario = workshop.scenario(load={**LOAD, "duration": "5s"})
     runner = workshop.start("run", scenario, "--only", "access", "--json-log", "--no-report")
     assert runner.stdout is not None
     assert any('"phase": "window"' in line for line in runner.stdout)
     for pid in _built_in_iam(workshop):
         os.kill(pid, signal.SIGKILL)
-    runner.communicate(timeout=90)
+    runner.communicate(timeout=PATIENCE_S)
     (trial,) = workshop.run().trials
     assert runner.returncode == 3
     assert trial.status is TrialStatus.FAILED
     assert trial.reason == "the built-in IAM did not answer GET /metrics; see iam.log."
     assert trial.counts.received
-    assert await_that(lambda: not workshop.processes(), 5)
+    assert await_that(lambda: not workshop.processes())
 
 
 def _built_in_iam(workshop: Workshop) -> list[int]:

@@ -16,7 +16,7 @@ import pytest
 from iam_loadtest.results.run import Run
 from iam_loadtest.results.trial import TrialStatus
 from iam_loadtest.runner.load_processes import free_port
-from tests.e2e.conftest import LOAD, PUBLIC_CLIENTS, Workshop, await_that
+from tests.e2e.conftest import LOAD, PATIENCE_S, PUBLIC_CLIENTS, Workshop, await_that
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -26,7 +26,7 @@ TARGET = "http://127.0.0.1:*"
 
 @dataclass(frozen=True)
 class Went:
-    """How a run with two workers of their own went, one of which was killed in the first of two trials."""
+    """How a run with two workers of their own went, one of which was killed in its one trial, which was repeated."""
 
     run: Run
     output: str
@@ -41,17 +41,17 @@ def went(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Went]:
     scenario = workshop.scenario(
         clients={**PUBLIC_CLIENTS, "access": {"id": "client-cred", "secret": "${EXT_CLIENT}"}},
         users={"password": "${EXT_PASSWORD}"},
-        load={**LOAD, "duration": "2s", "trials": 2},
+        load={**LOAD, "duration": "4s"},
     )
     port = free_port()
     workers = [start_worker(workshop, port) for _ in range(2)]
-    options = ("--workers-external", "2", "--port", port, "--workers-wait", "60s", "--only", "access", "--no-report")
+    options = ("--workers-external", "2", "--port", port, "--workers-wait", "240s", "--only", "access", "--no-report")
     runner = workshop.start("run", scenario, *options, "--json-log", **SECRETS)
     try:
         output = follow(runner, workers[0])
         for worker in workers:
             worker.send_signal(signal.SIGTERM)
-        said = "".join(worker.communicate(timeout=30)[0] for worker in workers)
+        said = "".join(worker.communicate(timeout=PATIENCE_S)[0] for worker in workers)
         codes = [worker.returncode for worker in workers]
         yield Went(workshop.run(), output, codes, said, workshop.await_none_left())
     finally:
@@ -76,8 +76,8 @@ def follow(runner: subprocess.Popen[str], worker: subprocess.Popen[str]) -> str:
             is_killed = True
             (process,) = psutil.Process(worker.pid).children()
             process.kill()
-    runner.communicate(timeout=60)
-    assert await_that(lambda: runner.returncode is not None, 10)
+    runner.communicate(timeout=PATIENCE_S)
+    assert await_that(lambda: runner.returncode is not None)
     return "".join(seen)
 
 
@@ -87,20 +87,20 @@ def test_the_run_says_what_starts_a_worker(went: Went) -> None:
 
 
 def test_a_worker_that_is_killed_costs_one_trial_and_is_back_for_the_next(went: Went) -> None:
-    killed, again, next_one = went.run.trials
-    assert [trial.status for trial in went.run.trials] == [TrialStatus.INVALID, TrialStatus.OK, TrialStatus.OK]
+    killed, again = went.run.trials
+    assert [trial.status for trial in went.run.trials] == [TrialStatus.INVALID, TrialStatus.OK]
     assert killed.reason is not None
     assert killed.reason.startswith("lost 1 of 2 workers")
-    assert (again.generator.workers, next_one.generator.workers) == (2, 2)
+    assert again.generator.workers == 2
 
 
 def test_every_request_that_the_server_counted_is_a_row_of_one_of_both_workers(went: Went) -> None:
-    for trial in went.run.trials[1:]:
-        rows = pd.read_parquet(went.run.trial_directory(trial) / "samples.parquet")
-        assert len(rows) == trial.counts.sent == trial.counts.received
-        assert {"issue": int((rows.step == "issue").sum())} == trial.counts.server
-        assert set(rows.outcome) == {"ok"}
-        assert set(rows.worker) == {0, 1}
+    again = went.run.trials[1]
+    rows = pd.read_parquet(went.run.trial_directory(again) / "samples.parquet")
+    assert len(rows) == again.counts.sent == again.counts.received
+    assert {"issue": int((rows.step == "issue").sum())} == again.counts.server
+    assert set(rows.outcome) == {"ok"}
+    assert set(rows.worker) == {0, 1}
 
 
 def test_workers_end_well_by_sigterm_and_nothing_is_left(went: Went) -> None:
@@ -113,5 +113,5 @@ def test_secrets_are_in_no_output_and_no_file_of_the_run(went: Went) -> None:
         if path.is_file():
             assert b"client_secret=" not in path.read_bytes(), path
     assert went.run.info.external_workers
-    assert went.worker_output.count('"event": "worker_started"') >= 6
+    assert went.worker_output.count('"event": "worker_started"') >= 4
     assert '"secret"' not in went.output + went.worker_output

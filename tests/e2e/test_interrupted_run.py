@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from iam_loadtest.results.trial import TrialStatus
-from tests.e2e.conftest import LOAD, Workshop, await_that
+from tests.e2e.conftest import LOAD, PATIENCE_S, Workshop, await_that
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 def test_kill_9_of_the_runner_loses_the_trial_in_progress_alone_and_leaves_no_process(workshop: Workshop) -> None:
     scenario = workshop.scenario(load={**LOAD, "duration": "2s"})
     runner = workshop.start("run", scenario, "--only", "access", "--only", "refresh", "--quiet")
-    assert await_that(lambda: _finished(workshop) == 1 and _in_progress(workshop) == 1, 60)
+    assert await_that(lambda: _finished(workshop) == 1 and _in_progress(workshop) == 1)
     runner.send_signal(signal.SIGKILL)
-    runner.communicate(timeout=20)
+    runner.communicate(timeout=PATIENCE_S)
     assert workshop.await_none_left() == []
     run = workshop.run()
     assert [trial.workload for trial in run.trials] == ["access"]
@@ -44,7 +44,7 @@ def test_a_signal_ends_the_trial_keeps_it_marked_and_says_how_to_go_on(
     assert runner.stdout is not None
     assert any('"phase": "window"' in line for line in runner.stdout)
     runner.send_signal(number)
-    _, err = runner.communicate(timeout=60)
+    _, err = runner.communicate(timeout=PATIENCE_S)
     run = workshop.run()
     assert runner.returncode == 130
     assert f"-m iam_loadtest run --resume {run.directory.relative_to(workshop.directory)}" in err
@@ -58,12 +58,14 @@ def test_a_signal_ends_the_trial_keeps_it_marked_and_says_how_to_go_on(
 
 def test_ctrl_c_in_the_after_trial_hook_keeps_the_trial_that_is_finished(workshop: Workshop) -> None:
     scenario = workshop.scenario(
-        load={**LOAD, "duration": "0.5s", "trials": 2}, hooks={"after_trial": ["sh", "-c", "touch begun; sleep 2"]}
+        load={**LOAD, "duration": "0.5s", "trials": 2},
+        hooks={"after_trial": ["sh", "-c", "touch begun; until [ -e told ]; do sleep 0.1; done"]},
     )
     runner = workshop.start("run", scenario, "--only", "access", "--no-report", "--quiet")
-    assert await_that((workshop.directory / "begun").exists, 60)
+    assert await_that((workshop.directory / "begun").exists)
     runner.send_signal(signal.SIGINT)
-    _, err = runner.communicate(timeout=60)
+    (workshop.directory / "told").touch()
+    _, err = runner.communicate(timeout=PATIENCE_S)
     assert runner.returncode == 130
     assert "1 trial left to do. Go on with: " in err
     assert " -m iam_loadtest run --resume " in err
@@ -76,7 +78,7 @@ def test_a_worker_killed_in_the_window_makes_the_trial_invalid_and_it_is_repeate
     assert runner.stdout is not None
     assert any('"phase": "window"' in line for line in runner.stdout)
     os.kill(_a_locust_worker(workshop), signal.SIGKILL)
-    runner.communicate(timeout=90)
+    runner.communicate(timeout=PATIENCE_S)
     trial, again = workshop.run().trials
     assert runner.returncode == 0
     assert trial.status is TrialStatus.INVALID
@@ -87,12 +89,12 @@ def test_a_worker_killed_in_the_window_makes_the_trial_invalid_and_it_is_repeate
 
 
 def test_two_runners_do_not_share_a_run(workshop: Workshop) -> None:
-    scenario = workshop.scenario(load={**LOAD, "duration": "20s"})
+    scenario = workshop.scenario(load={**LOAD, "duration": "600s"})
     first = workshop.start("run", scenario, "--only", "access", "--no-report")
-    assert await_that(lambda: _in_progress(workshop) == 1, 60)
+    assert await_that(lambda: _in_progress(workshop) == 1)
     second = workshop.call("run", "--resume", workshop.run().directory)
     first.send_signal(signal.SIGTERM)
-    first.communicate(timeout=60)
+    first.communicate(timeout=PATIENCE_S)
     assert second.returncode == 1
     assert "another iam-loadtest is running this run" in second.stderr
 

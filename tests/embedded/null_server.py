@@ -30,7 +30,7 @@ class NullServer:
 
     def served(self, endpoint: str = "token") -> int:
         """Requests that the server says it has answered; what it has logged is on disk after this."""
-        lines = self.http.get(self.issuer + "metrics", timeout=10).text.splitlines()
+        lines = self.http.get(self.issuer + "metrics", timeout=60).text.splitlines()
         found = re.compile(rf'iam_requests_total{{endpoint="{endpoint}",grant="\w*",.*}} (\d+)')
         return sum(int(match[1]) for match in map(found.fullmatch, lines) if match)
 
@@ -44,7 +44,7 @@ class NullServer:
     def stop(self) -> int:
         """SIGTERM, then the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def null_server(directory: Path, *options: str) -> Iterator[NullServer]:
         command = [*COMMAND, "--ready-file", str(ready), *logged, *options]
         process = subprocess.Popen(command, stderr=stderr, text=True)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not ready.exists():
             assert process.poll() is None, errors.read_text()
             assert time.monotonic() < deadline, "the null server is not ready"
@@ -68,4 +68,4 @@ def null_server(directory: Path, *options: str) -> Iterator[NullServer]:
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(10)
+            process.wait(60)

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ name: test
 topologies:
   one: {provider: embedded}
 load:
-  {users: 12, spawn_rate_per_s: 12, warm_up: 500ms, duration: 2s, cool_down: 200ms, workers: 2, limits: {loop_lag: 10s}}
+  {users: 12, spawn_rate_per_s: 12, warm_up: 500ms, duration: 2s, cool_down: 200ms, workers: 2,
+   limits: {cpu_percent: 1000, loop_lag: 10s, throttled_percent: 1000}}
 """
 
 
@@ -185,6 +187,8 @@ class TrialProcesses:
     is_measured: bool = False
     locustfile: Path = TRIAL_LOCUSTFILE
     workers_wait_s: float = 150.0
+    is_master_last: bool = False
+    """The workers are up and look for their master when it begins to count the time that it waits for them."""
     worker_command: str | None = None
     expected: int | None = None
     environ_of_workers: dict[str, str] | None = None
@@ -219,11 +223,15 @@ class TrialProcesses:
             "--expect-workers",
             str(self.expected or workers),
         )
-        self.master = self._start("master.log", "--master", *head, *bind, "--exit-code-on-error", "0")
-        there = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
-        self._there = there
+        self._there = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
+        begin = partial(self._start, "master.log", "--master", *head, *bind, "--exit-code-on-error", "0")
+        if not self.is_master_last:
+            self.master = begin()
         for _ in range(workers):
             self.start_worker()
+        if self.is_master_last:
+            eventually(lambda: self.log().count("Starting Locust") == workers, 150)
+            self.master = begin()
         return self
 
     def start_worker(self) -> subprocess.Popen[str]:

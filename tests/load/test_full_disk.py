@@ -68,7 +68,7 @@ def full(tmp_path_factory: pytest.TempPathFactory, fake: FakeIam) -> dict[str, T
         for trial in trials.values():
             for process in (trial.master, *trial.workers):
                 assert process is not None
-                assert process.wait(60) == 0, trial.log()
+                assert process.wait(150) == 0, trial.log()
         return trials
     finally:
         for trial in trials.values():

@@ -23,7 +23,8 @@ users: {}
 steps: {take: {request: pre_issued}, refresh: {grant: refresh_token, client: subject}}
 workloads: {long: {prime: [take], steps: [refresh]}}
 load:
-  {users: 3, spawn_rate_per_s: 3, warm_up: 0s, duration: 1s, cool_down: 0s, workers: 1, limits: {loop_lag: 10s}}
+  {users: 3, spawn_rate_per_s: 3, warm_up: 0s, duration: 1s, cool_down: 0s, workers: 1,
+   limits: {cpu_percent: 1000, loop_lag: 10s, throttled_percent: 1000}}
 """
 
 

@@ -19,7 +19,8 @@ workloads:
   alone: {probes: [issue-introspect, issue-refresh, double-refresh]}
 probes: {share: 20%, users: 2, settle: 100ms}
 load:
-  {users: 4, spawn_rate_per_s: 12, warm_up: 0s, duration: 2s, cool_down: 0s, workers: 2, limits: {loop_lag: 10s}}
+  {users: 4, spawn_rate_per_s: 12, warm_up: 0s, duration: 2s, cool_down: 0s, workers: 2,
+   limits: {cpu_percent: 1000, loop_lag: 10s, throttled_percent: 1000}}
 """
 
 

@@ -27,7 +27,8 @@ steps:
 workloads:
   access: [issue]
 load:
-  {users: 4, spawn_rate_per_s: 4, warm_up: 0s, duration: 4s, cool_down: 0s, workers: 1, limits: {loop_lag: 10s}}
+  {users: 4, spawn_rate_per_s: 4, warm_up: 0s, duration: 4s, cool_down: 0s, workers: 1,
+   limits: {cpu_percent: 1000, loop_lag: 10s, throttled_percent: 1000}}
 """
 
 

@@ -17,7 +17,7 @@ from iam_loadtest.scenario.worker_trust import WORKER_TRUST_VARIABLE, WorkerTrus
 from tests.load.processes import FakeIam, TrialProcesses, eventually
 
 LOAD = """\
-load: {users: 12, spawn_rate_per_s: 12, warm_up: 0s, duration: 1s, cool_down: 0s, workers: %d, limits: {loop_lag: 10s}}
+load: {users: 12, spawn_rate_per_s: 12, warm_up: 0s, duration: 1s, cool_down: 0s, workers: %d}
 """
 WITH_SECRET = """\
 name: test
@@ -47,7 +47,7 @@ def trials(tmp_path_factory: pytest.TempPathFactory, fake: FakeIam) -> Iterator[
     for processes in found.values():
         processes.worker_command = COMMAND
         processes.environ_of_workers = {WORKER_TRUST_VARIABLE: trust, "ELSEWHERE_SECRET": "hidden"}
-    found["few"].expected, found["few"].workers_wait_s = 2, 10
+    found["few"].expected, found["few"].workers_wait_s, found["few"].is_master_last = 2, 10, True
     found["stranger"].environ_of_workers = {WORKER_TRUST_VARIABLE: trust}
     try:
         for processes in found.values():
