@@ -1,7 +1,7 @@
 """Whether servers take TLS sessions up again, so that none is kept for those that never do.
 
-Reading a connection's session loses some 5 KB of memory for ever in Python before 3.12.8 and 3.13.1 (gh-116810), so a
-session is read once and kept for as long as its server takes it.
+Reading a connection's session loses some 5 KB of memory for ever in Python 3.10 to 3.13.0 (gh-116810; later releases of
+3.12 and 3.13 are mended, 3.11 is not), so a session is read once and kept for as long as its server takes it.
 """
 
 from __future__ import annotations
