@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +121,21 @@ class _Asking:
             raise click.UsageError(f"--{name.replace('_', '-')} is needed: {question}.")
         return default
 
+    def where(self, name: str, question: str, default: str) -> str:
+        """Where a secret is; at the terminal it is asked again where the answer may be the secret itself."""
+        given = self.options.get(name)
+        if given is None and self.is_allowed:
+            return str(click.prompt(question, default=default, value_proc=partial(_reference, name)))
+        return _reference(name, default if given is None else str(given))
+
+
+def _reference(name: str, text: str) -> str:
+    from iam_loadtest.scenario.secret import NOT_WHERE, says_where  # noqa: PLC0415  not needed for --help
+
+    if not says_where(text.strip()):
+        raise click.UsageError(f"--{name.replace('_', '-')} {NOT_WHERE}")
+    return text.strip()
+
 
 def _discover(issuer: str, directory: Path, options: dict[str, Any]) -> Endpoints:
     from iam_loadtest.errors import UserError  # noqa: PLC0415  not needed for --help
@@ -197,7 +213,7 @@ def _users(asking: _Asking) -> dict[str, Any]:
         "users_pattern": asking.get("users_pattern", "Names of numbered users", "test_{n}"),
         "users_first": asking.options["users_first"],
         "users_last": asking.options["users_last"],
-        "users_password": asking.get("users_password", "Variable or file:PATH of their password", "USERS_PASSWORD"),
+        "users_password": asking.where("users_password", "Variable or file:PATH of their password", "USERS_PASSWORD"),
     }
 
 
@@ -212,9 +228,7 @@ def _client(role: str, endpoints: Endpoints, asking: _Asking, is_needed: bool = 
     if not auth.has_secret and auth is not AuthMethod.PRIVATE_KEY_JWT:
         return ClientAnswer(name, auth)
     default = f"file:{role}.pem" if auth is AuthMethod.PRIVATE_KEY_JWT else f"{role.upper()}_SECRET"
-    proof = asking.get(f"{role}_proof", f"Variable or file:PATH of what {name} proves itself by", default)
-    if not proof.startswith("file:") and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", proof):
-        raise click.UsageError(f"--{role}-proof is no name of a variable and no file:PATH; it must not be the secret.")
+    proof = asking.where(f"{role}_proof", f"Variable or file:PATH of what {name} proves itself by", default)
     return ClientAnswer(name, auth, proof)
 
 

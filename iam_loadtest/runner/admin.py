@@ -15,7 +15,7 @@ from iam_loadtest.runner.failure import TrialFailedError
 from iam_loadtest.runner.preflight import Preflight
 from iam_loadtest.scenario.fields import Url
 from iam_loadtest.scenario.problem import show
-from iam_loadtest.scenario.secret import SecretRef
+from iam_loadtest.scenario.secret import FILE_PREFIX, NOT_WHERE, SecretRef, says_where
 from iam_loadtest.scenario.target import Target
 
 _REALM: Final = "/realms/"
@@ -67,8 +67,8 @@ def _base(issuer: str, provider: str) -> str:
 
 
 def _reference(admin_token: str) -> SecretRef:
-    if admin_token.startswith("file:"):
-        return SecretRef(file=admin_token.removeprefix("file:"))
-    if not admin_token.replace("_", "").isalnum() or len(admin_token) > 100:
-        raise UserError("--admin-token is no name of a variable and no file:PATH; it must not be the token itself.")
+    if not says_where(admin_token):
+        raise UserError(f"--admin-token {NOT_WHERE}")
+    if admin_token.startswith(FILE_PREFIX):
+        return SecretRef(file=admin_token.removeprefix(FILE_PREFIX))
     return SecretRef(env=admin_token)

@@ -16,6 +16,11 @@ from iam_loadtest.errors import SecretMissingError
 REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 REFERENCES_TRAVEL: Final = {"references": "travel"}
 """Context of a dump that is read again elsewhere: references as a scenario writes them."""
+FILE_PREFIX: Final = "file:"
+NOT_WHERE: Final = (
+    "is no file:PATH and no name of a variable, which is in capitals or set already; it must not be the secret itself."
+)
+"""What to say of a text that :func:`says_where` refuses, after the option's name: without repeating it."""
 SECRET_HELP = "${ENV_VARIABLE} or {file: path}"  # noqa: S105  a form, not a secret
 
 
@@ -59,6 +64,16 @@ def parse_secret(value: Any) -> SecretRef:
         match = REFERENCE.fullmatch(value)
         return SecretRef(env=match[1]) if match else SecretRef(literal=value)
     raise ValueError(f"must be {SECRET_HELP}")
+
+
+def says_where(text: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether an option says where a secret is, by ``file:PATH`` or a variable, and is hardly the secret itself.
+
+    Many secrets could be names of variables: only one that is set, or written in capitals, is taken for one.
+    """
+    if text.startswith(FILE_PREFIX):
+        return text != FILE_PREFIX
+    return REFERENCE.fullmatch(f"${{{text}}}") is not None and (text in environ or text == text.upper())
 
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:

@@ -61,14 +61,19 @@ def test_options_alone_give_a_scenario_that_works(
 
 
 def test_it_asks_what_no_option_says_and_never_for_a_secret(issuer: str, tmp_path: Path) -> None:
-    """CERN's chain: a service exchanges for offline_access, and refreshes as the actor."""
+    """CERN's chain: a service exchanges for offline_access, and refreshes as the actor.
+
+    A secret that is typed all the same is asked for again, and is not written anywhere.
+    """
     path = tmp_path / "asked.yaml"
-    answers = ["token-exchange-subject", "post", "SUBJECT_SECRET", "exchange"]
+    answers = ["token-exchange-subject", "post", "hunter2typed", "SUBJECT_SECRET", "exchange"]
     answers += ["token-exchange-actor", "post", "ACTOR_SECRET", ""]
     done = CliRunner().invoke(cli, ["init", issuer, "--output", str(path), "--ask"], input="\n".join(answers) + "\n")
     assert done.exit_code == 0, done.output
     assert "How is a user's first refresh token had (password, code, device, exchange, file, none)" in done.output
+    assert "Error: --access-proof is no file:PATH and no name of a variable" in done.output
     assert "refresh: {prime: [issue_for_service, exchange_offline], steps: [refresh]}" in path.read_text()
+    assert "hunter2" not in path.read_text()
 
 
 def test_a_check_that_fails_keeps_the_file_and_says_what_to_do(
@@ -122,9 +127,15 @@ def test_what_is_needed_and_not_given_is_wrong_usage(
     called = call(capsys, "init", issuer, "--output", path, "--no-ask", "--refresh-by", "password")
     assert called.code == 2
     assert "--subject is needed: Id of the client of the users' tokens." in called.err
-    given = call(capsys, "init", issuer, "--output", path, "--no-ask", "--access", "a", "--access-proof", "hun-ter2")
-    assert given.code == 2
-    assert "hun-ter2" not in given.err
+    for secret in ("hun-ter2", "hunter2"):
+        access = ("--access", "a", "--access-proof", secret)
+        users = ("--refresh-by", "password", *SUBJECT, "--users-pattern", "u{n}", "--users-password", secret)
+        for wrong in (access, users):
+            given = call(capsys, "init", issuer, "--output", path, "--no-ask", *wrong)
+            assert given.code == 2
+            assert "it must not be the secret itself" in given.err
+            assert secret not in given.err
+            assert not path.exists(), "it would stand there"
     exchanges = call(capsys, "init", issuer, "--output", path, "--no-ask", "--refresh-by", "exchange", *ACTOR)
     assert exchanges.code == 2
     assert "--access is needed with --refresh-by exchange" in exchanges.err

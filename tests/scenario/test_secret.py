@@ -15,7 +15,7 @@ from iam_loadtest.flow.prepare import prepare_workload
 from iam_loadtest.oidc.discovery import Endpoints
 from iam_loadtest.scenario.load_file import parse_scenario
 from iam_loadtest.scenario.model import Scenario
-from iam_loadtest.scenario.secret import SecretRef, parse_secret
+from iam_loadtest.scenario.secret import SecretRef, parse_secret, says_where
 from tests.scenario.scenarios import EMBEDDED, scenario_of
 
 ENDPOINTS = Endpoints("http://iam.invalid/", "http://iam.invalid/token")
@@ -171,3 +171,25 @@ def test_public_secrets_of_the_built_in_iam_may_be_written_out() -> None:
     )
     assert scenario.clients["access"].secret == SecretRef(literal="secret")
     assert '"secret": "secret"' not in json.dumps(scenario.resolved())
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("ACCESS_SECRET", True),
+        ("_A1", True),
+        ("set_already", True),
+        ("file:key.pem", True),
+        ("file:", False),
+        ("", False),
+        ("not_set", False),
+        ("xYz123", False),
+        ("1A", False),
+        ("A-B", False),
+        ("${A}", False),
+        ("A}", False),
+    ],
+)
+def test_an_option_says_where_a_secret_is_and_is_not_the_secret(text: str, is_one: bool) -> None:
+    """What could be either is taken for a variable where it is one, or written as they are."""
+    assert says_where(text, {"set_already": "s"}) is is_one
