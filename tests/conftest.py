@@ -10,9 +10,11 @@ from hypothesis import settings
 LONGEST_FIRST = (
     *("tests/e2e/test_interrupted_run.py", "tests/test_readme.py", "tests/load/test_trial.py", "tests/e2e/test_run.py"),
     *("tests/e2e/test_accuracy.py", "tests/locustfiles/test_locustfiles.py", "tests/test_readme_pipeline.py"),
-    *("tests/load/test_workers_elsewhere.py", "tests/e2e/", "tests/load/test_full_disk.py", "tests/locustfiles/"),
-    *("tests/load/test_within_locust.py", "tests/load/test_fasthttp_transport.py", "tests/lab/", "tests/load/"),
-    *("tests/embedded/", "tests/runner/", "tests/report/"),
+    *("tests/e2e/test_external_workers.py", "tests/load/test_workers_elsewhere.py", "tests/e2e/"),
+    *("tests/lab/test_lab.py", "tests/lab/test_faults.py", "tests/report/test_full_matrix.py"),
+    *("tests/load/test_full_disk.py", "tests/locustfiles/", "tests/load/test_within_locust.py"),
+    *("tests/load/test_fasthttp_transport.py", "tests/lab/", "tests/load/", "tests/embedded/", "tests/runner/"),
+    "tests/report/",
 )
 """Files of tests that wait for real processes: where several files run at once, none of these is to be the last."""
 

@@ -55,7 +55,7 @@ class Maria:
             f"--datadir={self.directory}/data", f"--socket={self.socket}", f"--port={self.port}",
             f"--pid-file={self.directory}/pid", "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=24M",
             "--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=2", "--performance-schema=OFF",
-            "--skip-name-resolve", "--innodb-lock-wait-timeout=2", *_as_root(),
+            "--skip-name-resolve", "--innodb-lock-wait-timeout=4", *_as_root(),
         ]  # fmt: skip
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(["mariadbd", "--no-defaults", *options], stdout=log, stderr=log)

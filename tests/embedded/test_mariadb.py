@@ -136,7 +136,7 @@ class InTheWay:
     def close_the_circle(self) -> None:
         """Ask for what the refresh has; it then waits for us, we for it."""
         try:
-            wait_for(lambda: waits(self.maria), "the refresh waits for us", 2)
+            wait_for(lambda: waits(self.maria), "the refresh waits for us")
             self.session.run(f"SELECT * FROM access_token WHERE id = {self.access_id} FOR UPDATE")
         finally:
             self.session.close()
@@ -177,7 +177,7 @@ def test_a_lock_wait_timeout_is_a_500_with_1205_and_a_full_pool_a_500_of_its_own
             holder.run("BEGIN")
             holder.run("SELECT * FROM client_last_used FOR UPDATE")
             first = pool.submit(narrow.token, CRED, grant_type="client_credentials")
-            wait_for(lambda: waits(maria), "the first holds the only connection", 2)
+            wait_for(lambda: waits(maria), "the first holds the only connection")
             beside = Iam(narrow.issuer, narrow.port, narrow.process, tmp_path)
             second = beside.token(CRED, grant_type="client_credentials")
             locked = first.result()

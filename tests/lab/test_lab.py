@@ -16,6 +16,7 @@ from iam_loadtest.lab.doctor import asked_and_measured
 from iam_loadtest.results.fault import FaultOrder, write_fault_orders
 from iam_loadtest.results.trial_clock import machine_us
 from tests.lab.conftest import (
+    LAB,
     Lab,
     inside_processes,
     kill,
@@ -130,7 +131,7 @@ def test_the_round_trip_is_what_was_asked_for_and_is_written_down(galera: Lab) -
     """At least the 30 ms asked for; a busy machine may add to it, and sometimes much."""
     rtt_ms = galera.state.rtt_ms["1-2"]
     assert rtt_ms is not None
-    assert 29.9 <= rtt_ms < 60
+    assert rtt_ms >= 29.9
     assert galera.state.links["1-2"] in {"tun", "netem", "packet"}
 
 
@@ -177,18 +178,19 @@ def test_a_member_that_was_killed_is_given_what_it_missed(galera: Lab) -> None:
 
 
 def test_a_link_gets_slower_and_faster_again(galera: Lab) -> None:
-    """120 ms in place of 30 for half a second, seen by a probe from one site to the other."""
-
-    def rtt_ms() -> float:
-        said = galera.execute("frontend-1", "ping", "-c", "1", "-W", "2", galera.state.hosts["frontend-3"])
-        return float(said.split("time=")[1].split()[0])
-
-    write_fault_orders(galera.directory, [FaultOrder(2, "degrade", "link", machine_us(), for_s=3.0, rtt_s=0.12)])
-    wait_until(lambda: len(galera.now().faults) == 3, "the fault has begun")
-    slow_ms = rtt_ms()
-    wait_until(lambda: galera.now().faults[2].ended_us is not None, "it is over")
-    assert slow_ms > 119
-    assert min(rtt_ms() for _ in range(5)) < 110
+    """120 ms in place of 30 for some seconds, seen by probes from one site to the other that go on all the while."""
+    far = galera.state.hosts["frontend-3"]
+    command = [*LAB, "exec", "--directory", str(galera.directory), "frontend-1", "ping", "-i", "0.2", far]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pinging:
+        assert pinging.stdout is not None
+        rtts_ms = (float(line.split("time=")[1].split()[0]) for line in pinging.stdout if "time=" in line)
+        next(rtts_ms)
+        write_fault_orders(galera.directory, [FaultOrder(2, "degrade", "link", machine_us(), for_s=4.0, rtt_s=0.12)])
+        wait_until(lambda: len(galera.now().faults) == 3, "the fault has begun")
+        assert any(rtt_ms > 119 for rtt_ms in rtts_ms)
+        wait_until(lambda: galera.now().faults[2].ended_us is not None, "it is over")
+        assert any(rtt_ms < 60 for rtt_ms in rtts_ms), "30 ms again, to which a busy machine may add"
+        pinging.terminate()
 
 
 def test_a_server_that_dies_is_written_down(galera: Lab) -> None:
