@@ -92,7 +92,7 @@ def test_the_iam_is_healthy_where_its_health_page_says_so_by_its_status(status: 
         server.answers["/actuator/health"] = document({"status": "?", "components": {"ping": {"status": "UP"}}}, status)
         port = server.url.rpartition(":")[2].strip("/")
         here = [part.replace("/8080", f"/{port}") for part in command[1:]]
-        assert (subprocess.run(here, check=False, timeout=10).returncode == 0) is is_healthy
+        assert (subprocess.run(here, check=False, timeout=60).returncode == 0) is is_healthy
 
 
 def test_the_ports_are_this_machine_s_only() -> None:

@@ -178,5 +178,5 @@ sys.stderr.write("went on")
     assert process.stdout is not None
     process.stdout.close()
     process.stdout = None
-    _, err = process.communicate("begin\n", timeout=30)
+    _, err = process.communicate("begin\n", timeout=60)
     assert (process.returncode, err) == (0, "went on")

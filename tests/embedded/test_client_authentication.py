@@ -93,7 +93,7 @@ def test_basic_credentials_are_form_encoded_before_they_are_joined(iam: Iam) -> 
     """RFC 6749 section 2.3.1: client-cred may arrive as client%2Dcred."""
     pair = base64.b64encode(b"client%2Dcred:secret").decode()
     headers = {"Authorization": f"Basic {pair}"}
-    response = iam.http.post(iam.issuer + "token", {"grant_type": "client_credentials"}, headers=headers, timeout=10)
+    response = iam.http.post(iam.issuer + "token", {"grant_type": "client_credentials"}, headers=headers, timeout=60)
     assert response.status_code == 200
 
 

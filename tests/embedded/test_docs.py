@@ -53,7 +53,7 @@ def test_the_first_command_works(iam: Iam) -> None:
         pytest.skip("no curl here: install curl, with which the page asks")
     (line,) = re.findall(r"^\$ (curl .*)$", PAGE, re.MULTILINE)
     here = line.replace(f"http://127.0.0.1:{DEFAULT_PORT}/", iam.issuer)
-    done = subprocess.run(shlex.split(here), capture_output=True, text=True, check=True, timeout=10)
+    done = subprocess.run(shlex.split(here), capture_output=True, text=True, check=True, timeout=60)
     assert '"access_token":"' in done.stdout
 
 

@@ -172,7 +172,7 @@ def test_a_failed_basic_authentication_is_challenged(iam: Iam) -> None:
     "body", [b"\xff\xfe=1", b"&".join(b"a%d=1" % n for n in range(200)), b"scope=" + b"x" * 70_000]
 )
 def test_a_body_that_is_no_reasonable_form_is_refused(iam: Iam, body: bytes) -> None:
-    response = iam.http.post(iam.issuer + "token", data=body, timeout=10)
+    response = iam.http.post(iam.issuer + "token", data=body, timeout=60)
     assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
 
 

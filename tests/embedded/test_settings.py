@@ -149,7 +149,7 @@ def test_an_expired_token_is_as_good_as_none(iam: Iam) -> None:
     answer = iam.password("test_160")
     a_second_ago, stored_as = int(time.time()) - 1, sha256(answer["access_token"].encode()).hexdigest()
     assert iam.is_active(answer["access_token"])
-    with closing(sqlite3.connect(iam.directory / "iam.sqlite", isolation_level=None, timeout=10)) as connection:
+    with closing(sqlite3.connect(iam.directory / "iam.sqlite", isolation_level=None, timeout=60)) as connection:
         update = "UPDATE access_token SET expiration = ? WHERE token_value_hash = ?"
         assert connection.execute(update, (a_second_ago, stored_as)).rowcount == 1
     assert not iam.is_active(answer["access_token"])

@@ -81,7 +81,7 @@ def test_what_was_done_and_when_is_written_down(trial: Trial) -> None:
     assert start_us is not None
     for fault, asked_s in zip(trial.faults, (2, 7, 12), strict=True):
         assert fault.started_us is not None
-        assert 0 <= fault.started_us - start_us - asked_s * 1_000_000 < 3_000_000
+        assert 0 <= fault.started_us - start_us - asked_s * 1_000_000 < 5_000_000
     cut = trial.faults[1]
     assert cut.started_us is not None
     assert cut.ended_us is not None

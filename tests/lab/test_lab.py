@@ -228,9 +228,9 @@ def test_replication_with_sessions_and_a_tunnel_serves_from_both_sites(lab_up: L
     shown = lab.execute("database-3", "mariadb", "-S", f"{lab.directory}/database-3/s.sock", "-N", "-e", replica)
     assert shown.split() == ["1", "1"]
     with requests.Session() as browser:
-        page = browser.get(lab.state.issuer + "login", timeout=10)
+        page = browser.get(lab.state.issuer + "login", timeout=60)
         assert page.ok
-        assert {browser.get(lab.state.issuer + "jwk", timeout=10).headers["X-Backend"] for _ in range(4)} == {
+        assert {browser.get(lab.state.issuer + "jwk", timeout=60).headers["X-Backend"] for _ in range(4)} == {
             page.headers["X-Backend"]
         }
 

@@ -58,7 +58,7 @@ class Always:
 
 def probing(lab: Lab, kind: ProbeKind) -> Probing:
     issuer = lab.state.issuer
-    endpoints = parse_discovery(requests.get(discovery_url(issuer), timeout=10).json(), issuer)
+    endpoints = parse_discovery(requests.get(discovery_url(issuer), timeout=60).json(), issuer)
     ready = prepare_probes(scenario_of(probes={"kinds": [kind.value]}), [kind], endpoints, Path(), {})
     plan = ProbePlan(ready, {NEAR: "", FAR: ""}, None, 0.0, 1000, lambda n: UserLogin(f"test_{100 + n}", "password"))
     made = Probing(plan, transports(TransportSettings()), Recorder(), random.Random(1))

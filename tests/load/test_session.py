@@ -128,7 +128,7 @@ def test_no_user_begins_once_the_test_ends_though_one_waited_for_its_start(setup
     waiting = gevent.spawn(holder.admit)
     gevent.sleep(0)
     holder.end()
-    assert waiting.get(timeout=5) is None
+    assert waiting.get(timeout=60) is None
     assert holder.admit() is None
     holder.clear()
     holder.session = opened(setup)

@@ -77,7 +77,7 @@ def begun(environment: Environment, runner: Runner) -> None:
     """A test that began as it should."""
     runner.hear(message.BEGIN, BEGIN)
     environment.events.test_start.fire(environment=environment)
-    assert poll(holder_of(environment).is_ready.is_set, 20)
+    assert poll(holder_of(environment).is_ready.is_set, 60)
 
 
 def test_users_run_once_the_clocks_are_related() -> None:
@@ -114,7 +114,7 @@ def test_an_end_before_the_users_were_let_run_does_not_wait_for_them() -> None:
     runner.hear(message.BEGIN, BEGIN)
     environment.events.test_start.fire(environment=environment)
     runner.hear(message.FINISH, FINISH)
-    assert waiting.get(timeout=5) is None
+    assert waiting.get(timeout=60) is None
     gevent.sleep(0.01)
     assert environment.worker._generating._probing is None, "the test that ended is not let run later"
 
@@ -124,10 +124,10 @@ def test_a_worker_that_has_users_and_was_told_nothing_asks_what_they_are_to_do(s
     environment, runner = played(state)
     if state == STATE_INIT:
         environment.events.test_start.fire(environment=environment)
-    assert poll(lambda: message.JOIN in runner.sent, 20)
+    assert poll(lambda: message.JOIN in runner.sent, 60)
     assert not holder_of(environment).is_ready.is_set()
     runner.hear(message.BEGIN, BEGIN)
-    assert poll(holder_of(environment).is_ready.is_set, 20)
+    assert poll(holder_of(environment).is_ready.is_set, 60)
     assert holder_of(environment).admit() is not None
 
 
@@ -135,7 +135,7 @@ def test_a_master_that_never_says_what_to_do_is_named_and_users_end(monkeypatch:
     monkeypatch.setattr(worker, "JOIN_PATIENCE_S", 0.01)
     environment, runner = played()
     environment.events.test_start.fire(environment=environment)
-    assert poll(lambda: message.TROUBLE in runner.sent, 20)
+    assert poll(lambda: message.TROUBLE in runner.sent, 60)
     assert "the master did not say when the test began" in runner.said[-1]["text"]
     assert holder_of(environment).admit() is None
 
@@ -150,5 +150,5 @@ def test_a_worker_that_asks_is_quiet_once_the_test_is_stopped(monkeypatch: pytes
     gevent.sleep(0.2)
     assert runner.sent == [message.JOIN], "its trouble would end the next test"
     environment.events.test_start.fire(environment=environment)
-    assert poll(lambda: len(runner.sent) > 1, 20)
+    assert poll(lambda: len(runner.sent) > 1, 60)
     assert runner.sent[1] == message.JOIN, "what was said of the last test is not true of this one"

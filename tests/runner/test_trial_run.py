@@ -293,5 +293,5 @@ class RealRequests:
 
         for _number in range(5):
             form = {"grant_type": "client_credentials"}
-            requests.post(f"{spec.issuer}token", form, auth=("client-cred", "secret"), timeout=10)
+            requests.post(f"{spec.issuer}token", form, auth=("client-cred", "secret"), timeout=60)
         return self._result
