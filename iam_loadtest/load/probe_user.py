@@ -21,7 +21,6 @@ class ProbeUser(ReportingUser):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self._runner: ProbeRunner | None = None
-        self._wait_s = 0.0
         self._think_time_s = 0.0
 
     @task
@@ -33,9 +32,8 @@ class ProbeUser(ReportingUser):
             raise StopUser
 
     def wait_time(self) -> float:
-        """Seconds until the next probe: the think time where probes are the workload, after the user's phase."""
-        wait_s, self._wait_s = self._wait_s, self._think_time_s
-        return wait_s
+        """Seconds until the next probe: the think time where probes are the workload."""
+        return self._think_time_s
 
     def on_stop(self) -> None:
         """Close the connections."""
@@ -46,7 +44,8 @@ class ProbeUser(ReportingUser):
         session = holder_of(self.environment).admit()
         if session is None or session.probing is None:
             raise StopUser
-        runner, self._wait_s = session.start_probe_user(self._report)
+        runner, phase_s = session.start_probe_user(self._report)
+        self._wait_first(phase_s)
         self._think_time_s = session.think_time_s if session.probing.is_alone else 0.0
         return runner
 

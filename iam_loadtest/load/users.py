@@ -48,6 +48,17 @@ class ReportingUser(User):
             return True
         return bool(super().stop(force))
 
+    def _wait_first(self, phase_s: float) -> None:
+        """Have the next wait be the user's phase, whatever a class's ``wait_time`` says: else who starts together with
+        others stays in step with them.
+        """
+
+        def phase() -> float:
+            del vars(self)["wait_time"]
+            return phase_s
+
+        vars(self)["wait_time"] = phase
+
     def _is_stopping(self) -> bool:
         return self._state == LOCUST_STATE_STOPPING
 
@@ -85,7 +96,6 @@ class TokenUser(ReportingUser):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self._virtual: VirtualUser | None = None
-        self._wait_s = 0.0
         self._think_time_s = 0.0
         self._goes_on = False
         self._dispatcher: Dispatcher | None = None
@@ -149,9 +159,8 @@ class TokenUser(ReportingUser):
                 gevent.sleep(0)
 
     def wait_time(self) -> float:
-        """Seconds until the next chain: the think time, after the user's phase."""
-        wait_s, self._wait_s = self._wait_s, self._think_time_s
-        return wait_s
+        """Seconds until the next chain: the think time."""
+        return self._think_time_s
 
     def on_stop(self) -> None:
         """Close the connection."""
@@ -166,7 +175,7 @@ class TokenUser(ReportingUser):
         self._goes_on = not session.think_time_s and self._leaves_all_to_chains()
         self._dispatcher = session.dispatcher
         virtual, phase_s = session.start_user(self.workload, self._report, self._is_stopping, self.flow)
-        self._wait_s = phase_s if self._dispatcher is None else 0.0
+        self._wait_first(phase_s if self._dispatcher is None else 0.0)
         return virtual
 
     def _leaves_all_to_chains(self) -> bool:

@@ -20,7 +20,7 @@ from iam_loadtest.load.clock import now_us
 from iam_loadtest.load.dispatcher import ArrivalWindow, Dispatcher
 from iam_loadtest.load.known_locust import KNOWN, missing_in_locust, why_unknown
 from iam_loadtest.load.recorder import Recorder
-from iam_loadtest.load.session import Place, holder_of, open_session
+from iam_loadtest.load.session import MIN_PHASE_S, Place, holder_of, open_session
 from iam_loadtest.load.setup import Choices, setup_of_choices
 from iam_loadtest.load.users import AccessTokenUser, ReportingUser, TokenUser
 from iam_loadtest.results.outcome import Outcome
@@ -140,6 +140,14 @@ def test_chains_leave_locust_its_turn_where_a_class_waits_or_does_more(
     assert recorder.rows - recorder.requests == chains
 
 
+@pytest.mark.parametrize(("user_class", "pause_s"), [(AccessTokenUser, 0), (Waiting, 7)])
+def test_users_that_start_together_are_not_in_step(user_class: type[TokenUser], pause_s: float) -> None:
+    """Each waits for its own phase first, also where a class has a waiting time of its own."""
+    user = opened_user(user_class, Recorder(), chains=1)
+    assert 0 < user.wait_time() < MIN_PHASE_S
+    assert [user.wait_time(), user.wait_time()] == [pause_s, pause_s]
+
+
 def test_chains_by_the_clock_that_fail_at_once_leave_others_their_turn() -> None:
     """Where nobody listens on this machine no answer is waited for: reports and heartbeats would stand still."""
     recorder = Recorder()
@@ -159,6 +167,7 @@ def test_the_example_of_a_workload_of_ones_own_runs_as_its_documentation_says() 
     assert path.read_text() in (ROOT / "docs" / "locustfiles.md").read_text()
     recorder, lengths = Recorder(), set[int]()
     user = opened_user(runpy.run_path(str(path))["SessionUser"], recorder, chains=1000)
+    user.wait_time()
     assert 0.5 <= user.wait_time() <= 1.5
     for _ in range(100):
         user.run_chain()
