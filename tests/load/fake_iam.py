@@ -110,7 +110,7 @@ def _error(writer: Writer, status: str, error: str, description: str) -> bool:
 
 
 async def _slow(writer: Writer, grant: str) -> bool:
-    await asyncio.sleep(30)
+    await asyncio.sleep(600)
     return _reply(writer, GOOD)
 
 

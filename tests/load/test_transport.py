@@ -36,7 +36,7 @@ from tests.load.processes import FakeIam, free_port, server
 
 QUICK = TransportSettings(timeout_s=0.5, connect_timeout_s=0.5)
 MEANWHILE_S = 25
-"""The slow server answers after 30 s, the one that drips after 50 s."""
+"""The slow server answers after ten minutes, the one that drips after 50 s."""
 GENEROUS = TransportSettings(timeout_s=60)
 
 

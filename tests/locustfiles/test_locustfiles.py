@@ -168,9 +168,9 @@ def test_a_distributed_run_loses_no_row_and_shows_no_secret(tmp_path: Path, fake
     bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
     secret = {"IAM_LOADTEST_CLIENT_SECRET": SECRET, "IAM_LOADTEST_PASSWORD": SECRET + "2"}
     master = start_locust(*file, "--master", *bind, *HEADLESS, *options, cwd=tmp_path, log=tmp_path / "master.log")
-    there = ("--master-host", "127.0.0.1", "--master-port", port)
+    there = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
     workers = [
-        start_locust(*file, "--worker", *there, cwd=tmp_path, log=tmp_path / f"worker{n}.log", **secret)
+        start_locust(*file, *there, cwd=tmp_path, log=tmp_path / f"worker{n}.log", is_measured=False, **secret)
         for n in range(2)
     ]
     command_lines = [Path(f"/proc/{process.pid}/cmdline").read_bytes() for process in (master, *workers)]
