@@ -185,7 +185,7 @@ class TrialProcesses:
     users: int = 12
     environ: dict[str, str] = field(default_factory=dict)
     is_measured: bool = False
-    locustfile: Path = TRIAL_LOCUSTFILE
+    locustfile: Path = HERE / "patient_trial.py"
     workers_wait_s: float = 150.0
     is_master_last: bool = False
     """The workers are up and look for their master when it begins to count the time that it waits for them."""

@@ -115,6 +115,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory, fake: FakeIam) -> Iterator[E
     trials["defect"] = TrialProcesses(
         base / "defect", fake.issuer("ok"), "workflow", LONG, ONE_WORKER, is_measured=True
     )
+    trials["killed"].locustfile = TRIAL_LOCUSTFILE
     trials["defect"].locustfile = base / "defective.py"
     trials["defect"].locustfile.write_text(DEFECTIVE)
     starter = start_orphans(base / "orphans", fake.issuer("pace-3"))
