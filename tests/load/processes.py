@@ -141,6 +141,11 @@ def with_end(*locustfiles: Path) -> tuple[str, str]:
     return "-f", ",".join(map(str, (*locustfiles, HERE / "run_time.py")))
 
 
+def has_spawned(log: str) -> bool:
+    """Whether Locust has said that its users run, or that a busy worker has not told it so in time."""
+    return "All users spawned" in log or "Spawning is complete" in log
+
+
 def ended(process: subprocess.Popen[str], directory: Path, log: Path, is_enough: Callable[[], Any]) -> int:
     """The exit code of a run that ends once all its users run and it is enough, or earlier by itself."""
 
@@ -148,7 +153,7 @@ def ended(process: subprocess.Popen[str], directory: Path, log: Path, is_enough:
         return process.poll() is not None or bool(condition())
 
     try:
-        eventually(lambda: is_so(lambda: "All users spawned" in log.read_text()), 120)
+        eventually(lambda: is_so(lambda: has_spawned(log.read_text())), 120)
         eventually(lambda: is_so(is_enough), 120)
         (directory / "enough").touch()
         return process.wait(120)
