@@ -28,6 +28,7 @@ NEAR, FAR = "frontend-1", "frontend-2"
 HOLD_S = 1.0
 TWO_SITES = {
     "frontends": [1, 1],
+    "balancer": "dns",
     "link": {"rtt": "30ms"},
     "settings": {"rotate_refresh_tokens": True},
 }
@@ -42,7 +43,7 @@ def what_all_need() -> None:
 
 @pytest.fixture(scope="module")
 def galera(lab_up: Callable[..., Lab]) -> Lab:
-    """Two sites with 30 ms between them, a Galera member at each; reads do not wait."""
+    """Two sites with 30 ms between them, a Galera member and an address at each; reads do not wait."""
     return lab_up(**TWO_SITES, database={"kind": "galera"})
 
 
@@ -57,11 +58,14 @@ class Always:
 
 
 def probing(lab: Lab, kind: ProbeKind) -> Probing:
+    """Near and far are asked at their own sites: on the way from one to the other a write would overtake a request."""
     issuer = lab.state.issuer
-    endpoints = parse_discovery(requests.get(discovery_url(issuer), timeout=60).json(), issuer)
+    name, port = issuer.strip("/").removeprefix("http://").split(":")
+    nodes = {NEAR: f"http://127.0.0.1:{port}", FAR: f"http://127.0.0.2:{port}"}
+    endpoints = parse_discovery(requests.get(discovery_url(nodes[NEAR]), timeout=60).json(), issuer)
     ready = prepare_probes(scenario_of(probes={"kinds": [kind.value]}), [kind], endpoints, Path(), {})
-    plan = ProbePlan(ready, {NEAR: "", FAR: ""}, None, 0.0, 1000, lambda n: UserLogin(f"test_{100 + n}", "password"))
-    made = Probing(plan, transports(TransportSettings()), Recorder(), random.Random(1))
+    plan = ProbePlan(ready, nodes, None, 0.0, 1000, lambda n: UserLogin(f"test_{100 + n}", "password"))
+    made = Probing(plan, transports(TransportSettings(resolve={name: ("127.0.0.1",)})), Recorder(), random.Random(1))
     made.deck = Always(ready.steps[0])  # type: ignore[assignment]  draws as a deck does
     return made
 
