@@ -18,13 +18,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 from memory_master import peak_mib
+from null_process import null_iam
 from stored import store
 
 from iam_loadtest.results.trial import TrialStatus
@@ -72,23 +72,6 @@ def measure_worker(users: int, seconds: float) -> Figures:
     if result.status is TrialStatus.FAILED or result.generator.users_min is None:
         sys.exit(f"the worker's trial failed: {result.reason}")
     return {**peaks, "users": result.generator.users_min, "rows": result.counts.received or 0}
-
-
-@contextmanager
-def null_iam(directory: Path) -> Iterator[str]:
-    """The issuer of a null token server while the block runs."""
-    ready = directory / "ready.json"
-    command = [sys.executable, "-m", "iam_loadtest", "null-iam", "--port", "0", "--ready-file", str(ready)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        while not ready.exists():
-            if process.poll() is not None:
-                sys.exit("the null token server does not start")
-            time.sleep(LOOK_S)
-        yield str(json.loads(ready.read_text(encoding="utf-8"))["issuer"])
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @contextmanager

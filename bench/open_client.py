@@ -15,7 +15,6 @@ from iam_loadtest.load.users import TokenUser  # isort: skip  locust patches wha
 
 import gevent
 from clock_gaps import kept_off_s
-from core_pace import CorePace
 from locust.env import Environment
 
 from iam_loadtest.load.clock import now_us
@@ -74,7 +73,6 @@ def main() -> None:
     os.sched_setaffinity(0, {core})
     environment = Environment(user_classes=[OpenUser], host=url)
     runner = environment.create_local_runner()
-    pace = CorePace()
     session, taken = begin(environment, open_setup(url, rate_per_s, arrivals, users))
     runner.start(users, spawn_rate=1000)
     gevent.sleep(RAMP_S)
@@ -83,10 +81,8 @@ def main() -> None:
     session.begin_arrivals(Arrive(start_us, *window, "bench"))
     gevent.sleep(WARM_UP_S)
     cpu_s, kept_off = time.process_time(), kept_off_s(core)
-    pace.begin()
     gevent.sleep(seconds)
     cpu_s, kept_off = time.process_time() - cpu_s, kept_off_s(core) - kept_off
-    seen = pace.figures()
     assert session.dispatcher is not None
     session.dispatcher.close()
     gevent.sleep(0.5)
@@ -95,7 +91,7 @@ def main() -> None:
     late_us = [row.late_us for row in rows if row.step == "issue" and window[0] <= row.started_us < window[1]]
     found = {"p50_us": percentile(late_us, 500), "p999_us": percentile(late_us, 999), "seconds": seconds}
     costs = {"cpu_s": cpu_s, "kept_off_s": kept_off, "failures": environment.stats.total.num_failures}
-    sys.stdout.write(json.dumps({**session.dispatcher.counts(), **found, **costs, **seen}))
+    sys.stdout.write(json.dumps({**session.dispatcher.counts(), **found, **costs}))
     sys.stdout.flush()
     os._exit(0)
 

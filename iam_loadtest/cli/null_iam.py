@@ -33,6 +33,11 @@ DEFAULT_PORT = 8491
     help="Serve TLS with a fresh self-signed certificate, written to this file for clients to trust.",
 )
 @click.option(
+    "--busy-poll",
+    is_flag=True,
+    help="Never sleep, and take a core: a client on this machine does not pay for waking the server then.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Written once it answers: issuer, pid, port as JSON.",
@@ -43,6 +48,7 @@ def null_iam(
     delay_schedule: str | None,
     request_log: Path | None,
     certificate_file: Path | None,
+    busy_poll: bool,
     ready_file: Path | None,
 ) -> None:
     """Run the null token server: one fixed answer to every token request, as fast as one core can.
@@ -55,5 +61,5 @@ def null_iam(
     if not is_loopback(host):
         click.echo(f"Warning: --host {host} lets other machines reach it.", err=True)
     schedule = schedule_of(delay_schedule) if delay_schedule else None
-    settings = NullSettings(host, port, schedule, request_log, ready_file, certificate_file)
+    settings = NullSettings(host, port, schedule, request_log, ready_file, certificate_file, busy_poll)
     serve(settings, lambda issuer: click.echo(f"Ready: {issuer}; Ctrl-C stops it.", err=True))

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from iam_loadtest.oidc.discovery import discovery_url, parse_discovery
@@ -94,6 +95,31 @@ def test_pipelined_requests_are_each_answered_and_counted(server: NullServer) ->
         connection.sendall(POST * 50)
         assert len(set(read_answers(connection, 50))) == 1
     assert server.served() == before + 50
+
+
+def test_a_request_that_came_before_is_known_by_its_bytes_only_where_a_request_begins(server: NullServer) -> None:
+    """Here they are the body of another request, then a request, then the first half of two."""
+    head = b"POST /token HTTP/1.1\r\nHost: other\r\nContent-Length: %d\r\n\r\n" % len(POST)
+    before = server.served()
+    with connect(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for answered, sent in enumerate([POST, POST, head + POST, POST, POST + POST[:20] + POST[20:]]):
+            connection.sendall(sent)
+            read_answers(connection, 1 if answered < 4 else 2)
+        connection.sendall(head)
+        assert server.served() == before + 6, "the request after it has been read up to its body, or soon will be"
+        connection.sendall(POST)
+        read_answers(connection, 1)
+    assert server.served() == before + 7
+
+
+def test_one_that_never_sleeps_answers_and_ends_as_the_others_do(tmp_path: Path) -> None:
+    with null_server(tmp_path, "--busy-poll") as server:
+        slept = psutil.Process(server.process.pid).num_ctx_switches().voluntary
+        for _ in range(50):
+            assert server.http.post(server.issuer + "token", data={"grant_type": "password"}).ok
+        assert psutil.Process(server.process.pid).num_ctx_switches().voluntary - slept < 10
+        assert server.stop() == 0
 
 
 def test_other_paths_are_not_found_and_not_counted_as_tokens(server: NullServer) -> None:
