@@ -37,7 +37,7 @@ def container(name: str) -> dict[str, Any]:
 
 def parsed(words: list[str]) -> dict[str, Any]:
     """The values of a command's options, as click reads them; fails where one does not exist or fit."""
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     command = cli.get_command(context, words[0])
     assert command is not None, words
     return command.make_context(words[0], words[1:], parent=context).params
